@@ -47,4 +47,3 @@ type ContainerFilter struct {
 	Names   []string          // exact names, without regard to the project
 	Size    bool              // ask for sizes, which is slow
 }
-

@@ -1,0 +1,184 @@
+package desired
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// maxCanonical bounds what a label may unpack to, in bytes.
+const maxCanonical = 8 << 20
+
+// Canonical is the part of a service that shapes its containers at run time,
+// with the digests of its configs and secrets. It is stored, compressed, in the
+// label dev.berth.spec, so that one list request tells what has changed.
+type Canonical struct {
+	Version int               `json:"v"`
+	Service json.RawMessage   `json:"service"`
+	Files   map[string]string `json:"files,omitempty"`
+}
+
+// canonical leaves out what changes nothing in a container: how its image is
+// made, how many there are, when they start and how they are updated.
+func canonical(s types.ServiceConfig, files map[string]string) (Canonical, error) {
+	s.Build, s.PullPolicy, s.PullRefreshAfter, s.Scale, s.DependsOn, s.Profiles = nil, "", "", nil, nil, nil
+	s.Develop, s.Attach, s.Extends, s.EnvFiles, s.LabelFiles = nil, nil, nil, nil, nil
+	s.PreStart, s.PostStart, s.PreStop, s.Extensions = nil, nil, nil, nil
+	if s.Deploy != nil {
+		deploy := *s.Deploy
+		deploy.Replicas, deploy.UpdateConfig, deploy.RollbackConfig = nil, nil, nil
+		deploy.Mode, deploy.EndpointMode, deploy.Placement, deploy.Labels = "", "", types.Placement{}, nil
+		s.Deploy = &deploy
+		if deploy.RestartPolicy == nil && deploy.Resources.Limits == nil && deploy.Resources.Reservations == nil {
+			s.Deploy = nil
+		}
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return Canonical{}, fmt.Errorf("service %s: %w", s.Name, err)
+	}
+	return Canonical{Version: 1, Service: data, Files: files}, nil
+}
+
+// Encode packs the spec for a label: JSON, deflated, base64.
+func (c Canonical) Encode() (string, error) {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	var buf bytes.Buffer
+	w, err := flate.NewWriter(&buf, flate.BestCompression)
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Write(data); err != nil {
+		return "", err
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	return base64.RawURLEncoding.EncodeToString(buf.Bytes()), nil
+}
+
+// DecodeCanonical unpacks a label written by Encode.
+func DecodeCanonical(label string) (Canonical, error) {
+	packed, err := base64.RawURLEncoding.DecodeString(label)
+	if err != nil {
+		return Canonical{}, err
+	}
+	r := flate.NewReader(bytes.NewReader(packed))
+	data, err := io.ReadAll(io.LimitReader(r, maxCanonical))
+	if err != nil {
+		return Canonical{}, err
+	}
+	var c Canonical
+	if err := json.Unmarshal(data, &c); err != nil {
+		return Canonical{}, err
+	}
+	return c, nil
+}
+
+// Diff lists the fields in which next differs from c, sorted by path.
+func (c Canonical) Diff(next Canonical) ([]engine.Change, error) {
+	before, err := flatten(c)
+	if err != nil {
+		return nil, err
+	}
+	after, err := flatten(next)
+	if err != nil {
+		return nil, err
+	}
+	paths := map[string]bool{}
+	for p := range before {
+		paths[p] = true
+	}
+	for p := range after {
+		paths[p] = true
+	}
+	var out []engine.Change
+	for p := range paths {
+		if before[p] != after[p] {
+			out = append(out, engine.Change{Path: p, Old: before[p], New: after[p], Secret: isSecret(p)})
+		}
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
+	return out, nil
+}
+
+func flatten(c Canonical) (map[string]string, error) {
+	var service any
+	dec := json.NewDecoder(bytes.NewReader(c.Service))
+	dec.UseNumber()
+	if err := dec.Decode(&service); err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	flattenInto(out, "", service)
+	for k, v := range c.Files {
+		out[k] = "sha256:" + v
+	}
+	return out, nil
+}
+
+func flattenInto(out map[string]string, path string, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			flattenInto(out, join(path, k), e)
+		}
+	case []any:
+		if scalars(v) {
+			data, _ := json.Marshal(v) // what json decoded, json can write
+			out[path] = string(data)
+			return
+		}
+		for i, e := range v {
+			flattenInto(out, fmt.Sprintf("%s[%d]", path, i), e)
+		}
+	case nil:
+	case string:
+		out[path] = v
+	default:
+		out[path] = fmt.Sprint(v)
+	}
+}
+
+func scalars(list []any) bool {
+	for _, e := range list {
+		switch e.(type) {
+		case map[string]any, []any:
+			return false
+		}
+	}
+	return true
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// isSecret tells whether the field at a path is likely to hold a secret.
+func isSecret(path string) bool {
+	name, ok := strings.CutPrefix(path, "environment.")
+	if !ok {
+		return false
+	}
+	name = strings.ToUpper(name)
+	for _, word := range []string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PRIVATE", "_DSN", "DATABASE_URL", "PASS"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,172 @@
+package desired
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/confighash"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Service, error) {
+	hash, err := confighash.Service(config)
+	if err != nil {
+		return Service{}, err
+	}
+	files, binds, err := injected(p, config.ContainerSpec, "services."+config.Name, opt.Contents)
+	if err != nil {
+		return Service{}, err
+	}
+	mounts, err := resolveVolumes(p, config.Volumes)
+	if err != nil {
+		return Service{}, fmt.Errorf("services.%s.volumes: %w", config.Name, err)
+	}
+	svc := Service{
+		Name: config.Name, Config: config, Scale: config.GetScale(), Hash: hash,
+		Image: ImageName(p, config, opt.Separator), separator: opt.Separator,
+		DependsOn: dependencies(config), Parents: parents(config.ContainerSpec),
+	}
+	svc.ImageID = opt.Images[svc.Image].ID
+	svc.Canonical, err = canonical(config, digests(p, config, opt.Contents))
+	if err != nil {
+		return Service{}, err
+	}
+	encoded, err := svc.Canonical.Encode()
+	if err != nil {
+		return Service{}, err
+	}
+	svc.template = engine.ContainerSpec{
+		Project: p.Name, Service: config, Image: svc.Image,
+		Labels:      serviceLabels(p, config, opt, hash, svc.ImageID, encoded),
+		NetworkMode: config.NetworkMode, IPCMode: config.Ipc, PIDMode: config.Pid,
+		VolumesFrom: config.VolumesFrom, Links: links(p, config, opt.Separator),
+		Mounts: append(mounts, binds...), Files: files,
+		Interactive: config.StdinOpen, TTY: config.Tty,
+	}
+	svc.template.Networks = endpoints(p, config, svc.template.Links)
+	return svc, nil
+}
+
+func serviceLabels(p *types.Project, config types.ServiceConfig, opt Options, hash, imageID, spec string) map[string]string {
+	own := map[string]string{
+		labels.Project: p.Name, labels.Service: config.Name, labels.Version: opt.Version,
+		labels.ConfigHash: hash, labels.DependsOn: dependsLabel(config),
+		labels.WorkingDir: p.WorkingDir, labels.ConfigFiles: strings.Join(opt.ConfigFiles, ","),
+		labels.Spec: spec,
+	}
+	if imageID != "" {
+		own[labels.Image] = imageID
+	}
+	if len(opt.EnvFiles) > 0 {
+		own[labels.EnvironmentFile] = strings.Join(opt.EnvFiles, ",")
+	}
+	return merge(config.Labels, own)
+}
+
+// dependsLabel is "service:condition:restart", comma-separated and sorted.
+func dependsLabel(config types.ServiceConfig) string {
+	var parts []string
+	for _, name := range sortedKeys(config.DependsOn) {
+		d := config.DependsOn[name]
+		parts = append(parts, fmt.Sprintf("%s:%s:%t", name, d.Condition, d.Restart))
+	}
+	return strings.Join(parts, ",")
+}
+
+func dependencies(config types.ServiceConfig) []Dependency {
+	var out []Dependency
+	for _, name := range sortedKeys(config.DependsOn) {
+		d := config.DependsOn[name]
+		out = append(out, Dependency{Service: name, Condition: d.Condition, Restart: d.Restart, Required: d.Required})
+	}
+	return out
+}
+
+// parents lists the services named by network_mode, ipc, pid and volumes_from.
+func parents(c types.ContainerSpec) []string {
+	seen := map[string]bool{}
+	for _, mode := range []string{c.NetworkMode, c.Ipc, c.Pid} {
+		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
+			seen[name] = true
+		}
+	}
+	for _, from := range c.VolumesFrom {
+		if !strings.HasPrefix(from, types.ContainerPrefix) {
+			name, _, _ := strings.Cut(from, ":")
+			seen[name] = true
+		}
+	}
+	return sortedKeys(seen)
+}
+
+// endpoints joins a service to its networks, the one of highest priority first.
+func endpoints(p *types.Project, config types.ServiceConfig, links []string) []engine.Endpoint {
+	if config.NetworkMode != "" {
+		return nil
+	}
+	var out []engine.Endpoint
+	for i, key := range config.NetworksByPriority() {
+		own := config.Networks[key]
+		e := engine.Endpoint{Network: p.Networks[key].Name, Config: own, Links: links}
+		if own.ServiceNameAliasEnabled() {
+			e.Aliases = append(e.Aliases, config.Name)
+		}
+		if own != nil {
+			e.Aliases = append(e.Aliases, own.Aliases...)
+			e.MacAddress = own.MacAddress
+		}
+		if i == 0 && e.MacAddress == "" {
+			e.MacAddress = config.MacAddress
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// links writes a service's links as "<container>:<alias>": each replica of the
+// linked service answers to the alias, to "<service>-<n>" and to its full name.
+func links(p *types.Project, config types.ServiceConfig, separator string) []string {
+	var out []string
+	for _, link := range config.Links {
+		name, alias, ok := strings.Cut(link, ":")
+		if !ok {
+			alias = name
+		}
+		linked, ok := p.Services[name]
+		if !ok {
+			continue
+		}
+		target := Service{Name: name, Config: linked, separator: separator}
+		for n := 1; n <= linked.GetScale(); n++ {
+			container := target.ContainerName(p.Name, n)
+			short := fmt.Sprintf("%s%s%d", name, separator, n)
+			out = append(out, container+":"+alias, container+":"+short,
+				container+":"+p.Name+separator+short)
+		}
+	}
+	for _, link := range config.ExternalLinks {
+		if !strings.Contains(link, ":") {
+			link += ":" + link
+		}
+		out = append(out, link)
+	}
+	return out
+}
+
+// resolveVolumes replaces the keys of named volumes by the volumes' real names.
+func resolveVolumes(p *types.Project, volumes []types.ServiceVolumeConfig) ([]types.ServiceVolumeConfig, error) {
+	var out []types.ServiceVolumeConfig
+	for _, v := range volumes {
+		if (v.Type == types.VolumeTypeVolume || v.Type == types.VolumeTypeCluster) && v.Source != "" {
+			config, ok := p.Volumes[v.Source]
+			if !ok {
+				return nil, fmt.Errorf("undefined volume %q: add it under volumes", v.Source)
+			}
+			v.Source = config.Name
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}

@@ -1,0 +1,248 @@
+// Package desired turns a loaded project into the state berth is to reach: the
+// networks, volumes and services with their final names, labels and hashes. It
+// is pure: what it must know of images and of the content of configs and
+// secrets is handed in.
+package desired
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/confighash"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// State is what a project is to look like on an engine.
+type State struct {
+	Project    string
+	WorkingDir string
+	Networks   []Network // sorted by key
+	Volumes    []Volume  // sorted by key
+	Services   []Service // sorted by name
+	// Known names every service the files declare, those left out by profiles
+	// or selection included: their containers are no orphans.
+	Known map[string]bool
+}
+
+// Network is a network some service uses.
+type Network struct {
+	Key      string // its name in the file
+	External bool
+	Spec     engine.NetworkSpec
+}
+
+// Volume is a volume some service uses.
+type Volume struct {
+	Key      string // its name in the file
+	External bool
+	Spec     engine.VolumeSpec
+}
+
+// Service is a service with everything its replicas share.
+type Service struct {
+	Name   string
+	Config types.ServiceConfig
+	Scale  int
+	// Hash is the com.docker.compose.config-hash.
+	Hash string
+	// Canonical is the effective spec that decides about recreation.
+	Canonical Canonical
+	Image     string // the reference to create from
+	ImageID   string // its identity; empty while unknown
+	DependsOn []Dependency
+	// Parents are the services whose containers' namespaces or volumes this
+	// service's containers use.
+	Parents []string
+
+	template  engine.ContainerSpec
+	separator string
+}
+
+// Dependency is one entry of depends_on.
+type Dependency struct {
+	Service   string
+	Condition string // service_started, service_healthy, service_completed_successfully
+	Restart   bool
+	Required  bool
+}
+
+// Options are what Build must know beside the project.
+type Options struct {
+	Version     string   // of berth, for the version label
+	ConfigFiles []string // absolute paths, for the config_files label
+	EnvFiles    []string // of --env-file, for the environment_file label
+	Separator   string   // between the parts of names; "-" if empty
+	// Images are the local images by the reference a service names.
+	Images map[string]engine.Image
+	// Contents are the contents of configs and secrets.
+	Contents Contents
+}
+
+// Contents holds what configs and secrets contain, by their keys in the file.
+type Contents struct {
+	Configs map[string][]byte
+	Secrets map[string][]byte
+}
+
+// Build works out the desired state of a project. It fails on what the files
+// ask for but cannot be had, naming the key.
+func Build(p *types.Project, opt Options) (*State, error) {
+	if opt.Separator == "" {
+		opt.Separator = "-"
+	}
+	s := &State{Project: p.Name, WorkingDir: p.WorkingDir, Known: map[string]bool{}}
+	for name := range p.Services {
+		s.Known[name] = true
+	}
+	for name := range p.DisabledServices {
+		s.Known[name] = true
+	}
+	if err := s.addNetworks(p, opt); err != nil {
+		return nil, err
+	}
+	if err := s.addVolumes(p, opt); err != nil {
+		return nil, err
+	}
+	for _, name := range sortedKeys(p.Services) {
+		svc, err := buildService(p, p.Services[name], opt)
+		if err != nil {
+			return nil, err
+		}
+		s.Services = append(s.Services, svc)
+	}
+	return s, nil
+}
+
+// ImageName is the reference a service's containers are created from: its
+// image, or the name its build gets.
+func ImageName(p *types.Project, svc types.ServiceConfig, separator string) string {
+	if svc.Image != "" {
+		return svc.Image
+	}
+	if separator == "" {
+		separator = "-"
+	}
+	return p.Name + separator + svc.Name
+}
+
+// Service returns a service by name.
+func (s *State) Service(name string) (Service, bool) {
+	i := sort.Search(len(s.Services), func(i int) bool { return s.Services[i].Name >= name })
+	if i < len(s.Services) && s.Services[i].Name == name {
+		return s.Services[i], true
+	}
+	return Service{}, false
+}
+
+func (s *State) addNetworks(p *types.Project, opt Options) error {
+	used := map[string]bool{}
+	for _, svc := range p.Services {
+		for key := range svc.Networks {
+			used[key] = true
+		}
+	}
+	for _, key := range sortedKeys(p.Networks) {
+		if !used[key] {
+			continue
+		}
+		config := p.Networks[key]
+		hash, err := confighash.Network(config)
+		if err != nil {
+			return fmt.Errorf("networks.%s: %w", key, err)
+		}
+		s.Networks = append(s.Networks, Network{
+			Key: key, External: bool(config.External),
+			Spec: engine.NetworkSpec{Name: config.Name, Config: config, Labels: merge(config.Labels, map[string]string{
+				labels.Project: p.Name, labels.Network: key, labels.Version: opt.Version, labels.ConfigHash: hash,
+			})},
+		})
+	}
+	return nil
+}
+
+func (s *State) addVolumes(p *types.Project, opt Options) error {
+	used := map[string]bool{}
+	for _, svc := range p.Services {
+		for _, v := range svc.Volumes {
+			if v.Type == types.VolumeTypeVolume || v.Type == types.VolumeTypeCluster {
+				used[v.Source] = true
+			}
+		}
+	}
+	for _, key := range sortedKeys(p.Volumes) {
+		if !used[key] {
+			continue
+		}
+		config := p.Volumes[key]
+		hash, err := confighash.Volume(config)
+		if err != nil {
+			return fmt.Errorf("volumes.%s: %w", key, err)
+		}
+		s.Volumes = append(s.Volumes, Volume{
+			Key: key, External: bool(config.External),
+			Spec: engine.VolumeSpec{Name: config.Name, Config: config, Labels: merge(config.Labels, map[string]string{
+				labels.Project: p.Name, labels.Volume: key, labels.Version: opt.Version, labels.ConfigHash: hash,
+			})},
+		})
+	}
+	return nil
+}
+
+// ContainerName is the name of a service's n-th replica.
+func (s Service) ContainerName(project string, n int) string {
+	if s.Config.ContainerName != "" {
+		return s.Config.ContainerName
+	}
+	return strings.Join([]string{project, s.Name, strconv.Itoa(n)}, s.separator)
+}
+
+// Replica is the spec of the service's n-th container. References to other
+// services' containers in NetworkMode, IPCMode, PIDMode and VolumesFrom are
+// still in the form "service:name" and "name[:mode]".
+func (s Service) Replica(n int) engine.ContainerSpec {
+	spec := s.template
+	spec.Name = s.ContainerName(spec.Project, n)
+	spec.Labels = merge(s.template.Labels, map[string]string{labels.Number: strconv.Itoa(n), labels.OneOff: labels.False})
+	spec.Networks = make([]engine.Endpoint, len(s.template.Networks))
+	for i, e := range s.template.Networks {
+		e.Aliases = append([]string{spec.Name}, e.Aliases...)
+		spec.Networks[i] = e
+	}
+	return spec
+}
+
+// Dependents lists the services that directly depend on the named one, sorted.
+func (s *State) Dependents(name string) []Service {
+	var out []Service
+	for _, svc := range s.Services {
+		for _, d := range svc.DependsOn {
+			if d.Service == name {
+				out = append(out, svc)
+			}
+		}
+	}
+	return out
+}
+
+func merge(maps ...map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, m := range maps {
+		for k, v := range m {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func sortedKeys[V any, M ~map[string]V](m M) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

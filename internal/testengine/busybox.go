@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -56,20 +57,26 @@ func skeleton() []file {
 	}
 }
 
-// staticBusybox finds a busybox that needs no other file.
+// staticBusybox finds a busybox that needs no other file: the set-up puts one
+// into bin/ of the source tree.
 func staticBusybox() (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	paths := []string{filepath.Join(root, "bin", "busybox"), "/bin/busybox", "/usr/bin/busybox"}
+	if path := os.Getenv(busyboxVariable); path != "" {
+		paths = []string{path}
+	}
 	var refusals []error
-	for _, path := range []string{os.Getenv(busyboxVariable), "/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static"} {
-		if path == "" {
-			continue
-		}
+	for _, path := range paths {
 		err := checkStatic(path)
 		if err == nil {
 			return path, nil
 		}
 		refusals = append(refusals, err)
 	}
-	return "", fmt.Errorf("no static busybox (apt-get install busybox-static, or set %s): %w", busyboxVariable, errors.Join(refusals...))
+	return "", fmt.Errorf("no static busybox (run testdata/setup/tools.sh, or set %s): %w", busyboxVariable, errors.Join(refusals...))
 }
 
 // checkStatic fails for what is no program, or one that needs a loader.

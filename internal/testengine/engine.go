@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +46,7 @@ type Engine struct {
 }
 
 // connected looks for the engine once per test process.
-var connected = sync.OnceValues(find)
+var connected = sync.OnceValues(Find)
 
 // Require returns the engine that this machine offers. Where there is none
 // the test is skipped by name and reason, or failed if an engine is required
@@ -56,16 +55,16 @@ func Require(t testing.TB) Engine {
 	t.Helper()
 	mode := os.Getenv(ModeVariable)
 	if mode == "off" {
-		t.Skipf("%s needs a Docker Engine, and %s=off", t.Name(), ModeVariable)
+		t.Skipf("needs a Docker Engine, and %s=off", ModeVariable)
 	}
 	engine, err := connected()
 	if err == nil {
 		return engine
 	}
 	if mode == "required" {
-		t.Fatalf("%s needs a Docker Engine, and %s=required: %v", t.Name(), ModeVariable, err)
+		t.Fatalf("needs a Docker Engine, and %s=required: %v", ModeVariable, err)
 	}
-	t.Skipf("%s needs a Docker Engine (run `make engine`, or set DOCKER_HOST): %v", t.Name(), err)
+	t.Skipf("needs a Docker Engine (run `make engine`, or set DOCKER_HOST): %v", err)
 	return Engine{}
 }
 
@@ -80,7 +79,7 @@ func RequireAPI(t testing.TB, version string) Engine {
 	t.Helper()
 	engine := Require(t)
 	if !engine.AtLeast(version) {
-		t.Skipf("%s needs Engine API %s, this engine has %s", t.Name(), version, engine.APIVersion)
+		t.Skipf("needs Engine API %s, this engine has %s", version, engine.APIVersion)
 	}
 	return engine
 }
@@ -92,34 +91,6 @@ func versionNumber(version string) int {
 		return 0
 	}
 	return major*1000 + minor
-}
-
-// find asks the candidates in turn and joins their refusals into one error.
-func find() (Engine, error) {
-	var refusals []error
-	for _, host := range candidates() {
-		engine, err := connect(host)
-		if err == nil {
-			return engine, nil
-		}
-		refusals = append(refusals, fmt.Errorf("%s: %w", host, err))
-	}
-	return Engine{}, errors.Join(refusals...)
-}
-
-// candidates lists where an engine may listen. DOCKER_HOST is obeyed alone.
-func candidates() []string {
-	if host := os.Getenv("DOCKER_HOST"); host != "" {
-		return []string{host}
-	}
-	hosts := []string{"unix:///var/run/docker.sock"}
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		hosts = append(hosts, "unix://"+filepath.Join(dir, "docker.sock"))
-	}
-	if home, err := os.UserHomeDir(); err == nil {
-		hosts = append(hosts, "unix://"+filepath.Join(home, ".docker", "run", "docker.sock"))
-	}
-	return hosts
 }
 
 // connect asks the engine at host who it is.

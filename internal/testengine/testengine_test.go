@@ -96,7 +96,7 @@ func TestAPIVersionsCompareByNumberAndNotByLetter(t *testing.T) {
 
 func TestAnUnreachableEngineIsNamedInTheError(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-	_, err := find()
+	_, err := Find()
 	if err == nil || !strings.Contains(err.Error(), "unix:///nonexistent/docker.sock") {
 		t.Errorf("error %v does not name the socket", err)
 	}

@@ -1,0 +1,182 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/berth-dev/berth/pkg/event"
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/client/llb"
+	"golang.org/x/sync/errgroup"
+)
+
+// Run builds the targets and returns the images by service. Targets that do
+// not need each other are built at the same time; the first failure ends the
+// others. A build that fails is an *Error with the failing lines of the
+// Dockerfile. When ctx ends, the engine stops building.
+func Run(ctx context.Context, dialer Dialer, targets []Target, o Options) (map[string]Result, error) {
+	jobs, err := newJobs(targets, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(jobs) == 0 {
+		return map[string]Result{}, nil
+	}
+	groups, err := newGroups(jobs, o)
+	if err != nil {
+		return nil, err
+	}
+	b := builder{options: o, dialer: dialer}
+	if err := b.connect(ctx); err != nil {
+		return nil, err
+	}
+	defer b.client.Close()
+	return b.run(ctx, jobs, groups)
+}
+
+// builder carries out the jobs of one Run.
+type builder struct {
+	options Options
+	dialer  Dialer
+	client  *client.Client
+	screen  *screen
+}
+
+// connect makes the client of the engine's BuildKit.
+func (b *builder) connect(ctx context.Context) error {
+	var err error
+	b.client, err = client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return b.dialer.Dial(ctx, "/grpc", "h2c", nil)
+	}))
+	if err != nil {
+		return fmt.Errorf("connect to the engine's BuildKit: %w", err)
+	}
+	return nil
+}
+
+// dialSession opens the connection of a session.
+func (b *builder) dialSession(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+	return b.dialer.Dial(ctx, "/session", proto, meta)
+}
+
+// run opens the sessions and the display, and solves all jobs.
+func (b *builder) run(ctx context.Context, jobs []*job, groups []*group) (results map[string]Result, err error) {
+	sessions, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	for _, g := range groups {
+		if err := g.start(sessions, b.options, b.dialSession); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, g.stop()) }()
+	}
+	if b.screen, err = newScreen(b.options); err != nil {
+		return nil, err
+	}
+	err = b.solveAll(ctx, jobs)
+	err = errors.Join(err, b.screen.close(err))
+	if err != nil {
+		return nil, err
+	}
+	results = map[string]Result{}
+	for _, j := range jobs {
+		for _, service := range j.services {
+			results[service] = j.result
+		}
+	}
+	return results, nil
+}
+
+// solveAll runs every job after those it needs.
+func (b *builder) solveAll(ctx context.Context, jobs []*job) error {
+	limit := len(jobs)
+	if b.options.Parallel > 0 {
+		limit = min(limit, b.options.Parallel)
+	}
+	slots := make(chan struct{}, limit)
+	all, ctx := errgroup.WithContext(ctx)
+	for _, j := range jobs {
+		all.Go(func() error {
+			for _, needed := range j.needs {
+				select {
+				case <-needed.done:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			defer func() { <-slots }()
+			if err := b.solve(ctx, j); err != nil {
+				return err
+			}
+			close(j.done)
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// solve runs one job and tells the sink.
+func (b *builder) solve(ctx context.Context, j *job) error {
+	b.tell(j, event.Building, event.Working, "")
+	response, err := b.request(ctx, j)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		failure := newError(j, err)
+		b.tell(j, event.Error, event.Failed, failure.Error())
+		return failure
+	}
+	j.result = Result{
+		ImageID: response.ExporterResponse["containerimage.digest"],
+		Tags:    j.target.Tags,
+	}
+	b.tell(j, event.Built, event.Done, "")
+	return nil
+}
+
+// request sends one solve and waits for its end.
+func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, error) {
+	r, err := newRequest(j.target, b.options, b.options.HostGatewayIP)
+	if err != nil {
+		return nil, err
+	}
+	r.setFiles(j)
+	opt := client.SolveOpt{
+		Frontend:              "dockerfile.v0",
+		FrontendAttrs:         r.attrs,
+		AllowedEntitlements:   r.entitlements,
+		SharedSession:         j.group.session,
+		SessionPreInitialized: true,
+		Exports:               []client.ExportEntry{r.export(j)},
+		CacheImports:          cacheOptions(r.cacheFrom),
+		CacheExports:          cacheOptions(r.cacheTo),
+	}
+	if j.context != "" && j.context != contextName {
+		opt.FrontendInputs = map[string]llb.State{contextName: j.input()}
+	}
+	return b.client.Solve(ctx, nil, opt, b.screen.channel(j))
+}
+
+// tell reports the status of a job's image.
+func (b *builder) tell(j *job, status event.Status, phase event.Phase, text string) {
+	b.options.emit(event.Event{
+		Kind: event.KindStatus, Resource: event.Image, Name: j.target.Tags[0], Service: j.target.Service,
+		Status: status, Phase: phase, Text: text,
+	})
+}
+
+// cacheOptions are cache entries in BuildKit's words.
+func cacheOptions(entries []cacheEntry) []client.CacheOptionsEntry {
+	options := make([]client.CacheOptionsEntry, len(entries))
+	for i, entry := range entries {
+		options[i] = client.CacheOptionsEntry{Type: entry.kind, Attrs: entry.attrs}
+	}
+	return options
+}

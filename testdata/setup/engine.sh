@@ -9,7 +9,8 @@
 # dockerd is started here and goes on running for the next time.
 #
 #   BERTH_ENGINE_STATE    folder of the pid and the log (/var/lib/berth-dev)
-#   BERTH_ENGINE_SOCKET   socket of the engine to start (/var/run/docker.sock)
+#   BERTH_ENGINE_SOCKET   socket of the engine to start (/var/run/docker.sock);
+#                         if set, no other engine is asked
 #   BERTH_ENGINE_ARGS     more arguments for dockerd, separated by spaces
 set -euo pipefail
 # shellcheck source=testdata/setup/lib.sh
@@ -26,7 +27,7 @@ firewalls=(system legacy none)
 
 ensure() {
   local answer reason
-  if answer=$(ask_engine 2>"$reasons"); then
+  if answer=$(ask 2>"$reasons"); then
     describe "using the engine that answers" "$answer"
     return
   fi
@@ -47,6 +48,15 @@ ensure() {
   describe "the engine runs and stays for the next time; make engine-stop ends it" "$answer"
 }
 
+# ask asks where the person pointed to, else everywhere.
+ask() {
+  if [ -n "${BERTH_ENGINE_SOCKET:-}" ]; then
+    DOCKER_HOST=unix://$socket ask_engine
+  else
+    ask_engine
+  fi
+}
+
 describe() {
   local host version api
   read -r host version api <<<"$2"
@@ -56,7 +66,7 @@ describe() {
 # may_start fails with what the person can do, unless this script may install
 # and start an engine itself.
 may_start() {
-  [ -z "${DOCKER_HOST:-}" ] ||
+  [ -z "${DOCKER_HOST:-}" ] || [ -n "${BERTH_ENGINE_SOCKET:-}" ] ||
     fail "no engine answers at DOCKER_HOST ($1): start it, or unset DOCKER_HOST to have one started here"
   case $1 in
   *"permission denied"*)
@@ -195,12 +205,12 @@ reasons=$(mktemp)
 trap 'rm -f "$reasons"' EXIT
 case ${1:-} in
 ensure | stop)
-  require_go
+  build_ask_engine
   "$1"
   ;;
 host)
-  require_go
-  answer=$(ask_engine)
+  build_ask_engine
+  answer=$(ask)
   echo "${answer%% *}"
   ;;
 *) fail "usage: engine.sh ensure|host|stop" ;;

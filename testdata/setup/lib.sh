@@ -5,7 +5,8 @@
 exec </dev/null
 if [ -z "${HOME:-}" ]; then
   HOME=$(getent passwd "$(id -u)" | cut -d: -f6) || HOME=
-  export HOME="${HOME:-/tmp}"
+  [ -d "$HOME" ] || HOME=/tmp
+  export HOME
 fi
 export PATH="$PATH:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin"
 
@@ -88,8 +89,10 @@ apt_install() {
 
 # ask_engine prints "HOST VERSION API" of the engine that answers, or fails
 # with the reasons on stderr. It is a Go program: there may be no curl.
-ask_engine() {
-  local tool=$root/bin/find-engine
-  (cd "$root" && CGO_ENABLED=0 go build -trimpath -o "$tool" ./internal/testengine/find) >&2
-  "$tool"
+ask_engine() { "$root/bin/find-engine"; }
+
+build_ask_engine() {
+  require_go
+  (cd "$root" && CGO_ENABLED=0 go build -trimpath -o bin/find-engine ./internal/testengine/find) ||
+    fail "the set-up's own program does not compile, see above"
 }

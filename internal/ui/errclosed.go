@@ -1,0 +1,21 @@
+package ui
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// ErrClosed says that whoever read the output has gone, such as `head` at the
+// end of a pipe. A command ends quietly on it.
+var ErrClosed = errors.New("output closed")
+
+// closedError marks the errors of a reader that has gone with ErrClosed.
+func closedError(err error) error {
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed) {
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return err
+}

@@ -1,0 +1,3 @@
+package project
+
+func (s *session) explain(err error) error { return err }

@@ -1,0 +1,115 @@
+package project
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// selected narrows the project to the chosen services and drops what none uses.
+func (s *session) selected(p *types.Project) (*types.Project, error) {
+	names := s.opts.Services
+	if err := known(p, names); err != nil {
+		return nil, err
+	}
+	p, err := p.WithServicesEnabled(names...)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	var policy []types.DependencyOption
+	if s.opts.NoDeps {
+		policy = append(policy, types.IgnoreDependencies)
+	}
+	p, err = p.WithSelectedServices(names, policy...)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	if !s.opts.AllResources {
+		p = p.WithoutUnnecessaryResources()
+	}
+	return s.resolved(p)
+}
+
+// resolved reads the env_file and label_file of the services that are left: a missing
+// file of a service nobody asked for is no error.
+func (s *session) resolved(p *types.Project) (*types.Project, error) {
+	if err := s.checkFiles(p); err != nil {
+		return nil, err
+	}
+	err := s.guarded(func() (err error) {
+		if !s.opts.NoEnvResolution {
+			if p, err = p.WithServicesEnvironmentResolved(true); err != nil {
+				return err
+			}
+		}
+		p, err = p.WithServicesLabelsResolved(false)
+		return err
+	})
+	return p, err
+}
+
+// known fails for a name that is no service of the project, active or not. A name may
+// be a pattern with * and ?, as in docker compose.
+func known(p *types.Project, names []string) error {
+	all := slices.Collect(maps.Keys(p.AllServices()))
+	for _, name := range names {
+		matches := func(service string) bool {
+			ok, err := filepath.Match(name, service)
+			return service == name || err == nil && ok
+		}
+		if !slices.ContainsFunc(all, matches) {
+			return NoSuchService(name, all)
+		}
+	}
+	return nil
+}
+
+// NoSuchService is the error for a service name that is not among those there are,
+// with the closest of them as a suggestion.
+func NoSuchService(name string, there []string) error {
+	e := &Error{Msg: "no such service: " + name}
+	if near := closest(name, there); near != "" {
+		e.Hint = fmt.Sprintf("did you mean %s?", near)
+	}
+	return e
+}
+
+// closest returns the candidate with the fewest edits to word, or "" when none is
+// similar enough to be meant.
+func closest(word string, candidates []string) string {
+	best, bestDistance := "", len(word)/3+1
+	for _, c := range slices.Sorted(slices.Values(candidates)) {
+		if d := distance(word, c); d > 0 && d <= bestDistance && (best == "" || d < bestDistance) {
+			best, bestDistance = c, d
+		}
+	}
+	return best
+}
+
+// distance is the number of single-character edits between a and b (Levenshtein);
+// long texts count as far apart.
+func distance(a, b string) int {
+	const long = 64
+	if len(a) > long || len(b) > long {
+		return long
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost = 1 + min(diagonal, row[j], row[j-1])
+			}
+			diagonal, row[j] = row[j], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,194 @@
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// Containers lists the containers that the filter selects, the newest first.
+func (e *Engine) Containers(ctx context.Context, filter engine.ContainerFilter) ([]engine.Container, error) {
+	var list []engine.Container
+	args := named(append([]string{filter.Project}, filter.Names...)...)
+	err := e.call(ctx, request{method: "Containers", args: args}, func() error {
+		for _, c := range e.containers {
+			if c.matches(filter) {
+				list = append(list, e.row(c))
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b engine.Container) int {
+		if order := b.Created.Compare(a.Created); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return list, err
+}
+
+// matches tells whether the filter selects the container.
+func (c *container) matches(filter engine.ContainerFilter) bool {
+	if filter.Project != "" && c.labels[projectLabel] != filter.Project {
+		return false
+	}
+	for key, want := range filter.Labels {
+		if have, ok := c.labels[key]; !ok || want != "" && have != want {
+			return false
+		}
+	}
+	return len(filter.Names) == 0 || slices.Contains(filter.Names, c.name)
+}
+
+// row is the container's row in a list. The caller holds the mutex.
+func (e *Engine) row(c *container) engine.Container {
+	row := engine.Container{
+		ID: c.id, Name: c.name, Names: []string{c.name}, Image: c.spec.Image, ImageID: c.image.ID,
+		Command: strings.Join(c.command(), " "), Created: c.created.Truncate(time.Second), State: c.state, Status: c.status(),
+		Labels: maps.Clone(c.labels), Ports: slices.Clone(c.ports), Mounts: slices.Clone(c.mounts),
+		Networks: map[string]engine.Attachment{}, NetworkMode: c.networkMode(),
+	}
+	if img, ok := e.localImage(c.spec.Image); !ok || img != c.image {
+		row.Image = c.image.ID // the reference now means another image
+	}
+	if c.process != nil {
+		row.Health = c.health
+	} else if c.state != engine.Created {
+		row.ExitCode = c.exitCode
+	}
+	for _, ep := range c.endpoints {
+		row.Networks[ep.network] = e.attachment(c, ep)
+	}
+	return row
+}
+
+// attachment is the container's end of a network as lists show it.
+func (e *Engine) attachment(c *container, ep *endpoint) engine.Attachment {
+	a := engine.Attachment{NetworkID: ep.id, Aliases: slices.Clone(ep.Aliases), IPAddress: ep.address}
+	if ep.address != "" {
+		if n, ok := e.networks[ep.id]; ok {
+			a.Gateway = fmt.Sprintf("172.%d.0.1", n.subnet)
+		}
+		a.MacAddress = ep.MacAddress
+		if a.MacAddress == "" {
+			a.MacAddress = "02:42:" + c.id[0:2] + ":" + c.id[2:4] + ":" + c.id[4:6] + ":" + c.id[6:8]
+		}
+	}
+	return a
+}
+
+// networkMode is the mode as the engine shows it.
+func (c *container) networkMode() string {
+	switch {
+	case c.spec.NetworkMode != "":
+		return c.spec.NetworkMode
+	case len(c.spec.Networks) > 0:
+		return c.spec.Networks[0].Network
+	default:
+		return "bridge"
+	}
+}
+
+// command is the container's whole command line.
+func (c *container) command() []string {
+	return append(slices.Clone([]string(c.spec.Service.Entrypoint)), c.spec.Service.Command...)
+}
+
+// status is the engine's text for the state, as in "Up 2 minutes (healthy)".
+func (c *container) status() string {
+	since := func(t time.Time) string { return units.HumanDuration(time.Since(t)) }
+	switch c.state {
+	case engine.Running:
+		switch c.health {
+		case engine.NoHealth:
+			return "Up " + since(c.started)
+		case engine.Starting:
+			return "Up " + since(c.started) + " (health: starting)"
+		default:
+			return fmt.Sprintf("Up %s (%s)", since(c.started), c.health)
+		}
+	case engine.Paused:
+		return "Up " + since(c.started) + " (Paused)"
+	case engine.Restarting:
+		return fmt.Sprintf("Restarting (%d) %s ago", c.exitCode, since(c.finished))
+	case engine.Exited:
+		return fmt.Sprintf("Exited (%d) %s ago", c.exitCode, since(c.finished))
+	case engine.Removing:
+		return "Removal In Progress"
+	case engine.Dead:
+		return "Dead"
+	default:
+		return "Created"
+	}
+}
+
+// InspectContainer tells everything about one container.
+func (e *Engine) InspectContainer(ctx context.Context, id string) (engine.ContainerDetail, error) {
+	var detail engine.ContainerDetail
+	err := e.call(ctx, request{method: "InspectContainer", args: []string{id}}, func() error {
+		c, err := e.find("inspect container", id)
+		if err != nil {
+			return err
+		}
+		detail, err = e.detail(c)
+		return err
+	})
+	return detail, err
+}
+
+// detail is the answer to an inspection. The caller holds the mutex.
+func (e *Engine) detail(c *container) (engine.ContainerDetail, error) {
+	s := c.spec.Service
+	d := engine.ContainerDetail{
+		Container: e.row(c), Tty: c.spec.TTY || s.Tty, OpenStdin: c.spec.Interactive || s.StdinOpen,
+		StartedAt: c.started, FinishedAt: c.finished, RestartCount: c.restarts, OOMKilled: c.oom, Error: c.startError,
+		HasHealth: c.hasHealth(), Probes: slices.Clone(c.probes), Cmd: s.Command, Entrypoint: s.Entrypoint,
+		StopSignal: s.StopSignal, LogDriver: "json-file", Env: slices.Clone(c.env()),
+	}
+	d.Image, d.Health, d.Created = c.spec.Image, c.health, c.created
+	if c.state != engine.Running && c.state != engine.Paused {
+		d.ExitCode = c.exitCode
+	}
+	if c.process != nil {
+		d.Pid = c.process.pid
+	}
+	if s.Logging != nil && s.Logging.Driver != "" {
+		d.LogDriver = s.Logging.Driver
+	}
+	policy := c.restartPolicy()
+	d.RestartPolicy = policy.name
+	raw, err := json.Marshal(map[string]any{
+		"Id": c.id, "Name": "/" + c.name, "Created": c.created, "Image": c.image.ID, "RestartCount": c.restarts,
+		"State":  map[string]any{"Status": c.state, "ExitCode": c.exitCode, "Error": c.startError, "OOMKilled": c.oom},
+		"Config": map[string]any{"Image": c.spec.Image, "Labels": c.labels, "Env": d.Env, "Cmd": d.Cmd, "Entrypoint": d.Entrypoint},
+	})
+	d.Raw = raw
+	return d, err
+}
+
+// env is the container's environment, sorted; the spec's own entries win.
+func (c *container) env() []string {
+	values := map[string]string{}
+	for key, value := range c.spec.Service.Environment {
+		if value != nil {
+			values[key] = *value
+		}
+	}
+	for _, entry := range c.spec.Env {
+		key, value, _ := strings.Cut(entry, "=")
+		values[key] = value
+	}
+	env := make([]string, 0, len(values))
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		env = append(env, key+"="+values[key])
+	}
+	return env
+}

@@ -46,6 +46,9 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		Interactive: config.StdinOpen, TTY: config.Tty,
 	}
 	svc.template.Networks = endpoints(p, config, svc.template.Links)
+	if err := buildPreStart(p, &svc, opt); err != nil {
+		return Service{}, err
+	}
 	return svc, nil
 }
 

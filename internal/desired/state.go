@@ -59,6 +59,7 @@ type Service struct {
 	Parents []string
 
 	template  engine.ContainerSpec
+	preStart  []engine.ContainerSpec
 	separator string
 }
 

@@ -251,3 +251,11 @@ type ProcessList struct {
 	Titles    []string
 	Processes [][]string
 }
+
+// Hook is a command run in a container at a point of its life (Compose
+// specification, post_start and pre_stop).
+type Hook = types.ServiceHook
+
+// Provider is what runs a service that has no container (Compose specification,
+// provider).
+type Provider = types.ServiceProviderConfig

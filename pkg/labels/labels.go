@@ -32,6 +32,9 @@ const (
 	// Anonymous lists, comma-separated, the anonymous volumes a container
 	// inherited from the one it replaced: the engine sees them as named.
 	Anonymous = "dev.berth.anonymous-volumes"
+	// Parents lists, comma-separated, the containers whose namespaces or volumes
+	// a container was given, as service=ID.
+	Parents = "dev.berth.parents"
 )
 
 // Values of OneOff.

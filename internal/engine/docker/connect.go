@@ -1,0 +1,164 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/config"
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/connhelper"
+	"github.com/docker/docker/client"
+)
+
+// Limits of the connection pool. Idle connections outnumber any useful degree
+// of parallelism, because over ssh each one is a process and a log-in.
+const (
+	maxIdleConnections = 64
+	idleTimeout        = 90 * time.Second
+	dialTimeout        = 30 * time.Second
+)
+
+// Options say which engine to talk to. The zero value means what the
+// environment and the Docker configuration say.
+type Options struct {
+	// Context names a Docker context (the --context flag). It wins over
+	// everything else.
+	Context string
+	// Host is an address in the form of DOCKER_HOST (the --host flag). It wins
+	// over the environment.
+	Host string
+	// ConfigDir is the folder of config.json; empty for DOCKER_CONFIG, else
+	// ~/.docker.
+	ConfigDir string
+	// TLS and TLSVerify are the --tls and --tlsverify flags; CACert, Cert and
+	// Key are files, by default those of DOCKER_CERT_PATH or ConfigDir.
+	TLS, TLSVerify    bool
+	CACert, Cert, Key string
+	// Environ looks up environment variables; nil for the process's own.
+	Environ func(string) string
+	// UserAgent is sent with each request; empty for "berth".
+	UserAgent string
+}
+
+// New makes an adapter without asking the engine anything: the first request
+// negotiates the API version. Errors are about the configuration: an unknown
+// context, a malformed address or config.json, an unreadable certificate.
+func New(opts Options) (*Engine, error) {
+	if opts.Environ == nil {
+		opts.Environ = os.Getenv
+	}
+	if opts.UserAgent == "" {
+		opts.UserAgent = "berth"
+	}
+	dir, err := configDir(opts)
+	if err != nil {
+		return nil, err
+	}
+	file, err := config.Load(dir)
+	if err != nil {
+		return nil, fmt.Errorf("docker configuration %s: %s; correct or remove the file", filepath.Join(dir, "config.json"), oneLine(err))
+	}
+	target, err := resolveTarget(opts, dir, file)
+	if err != nil {
+		return nil, err
+	}
+	return connect(opts, target, file)
+}
+
+// connect builds the client for a target.
+func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine, error) {
+	transport := &http.Transport{
+		MaxIdleConns:        maxIdleConnections,
+		MaxIdleConnsPerHost: maxIdleConnections,
+		IdleConnTimeout:     idleTimeout,
+	}
+	e := &Engine{endpoint: target.host, context: target.context, config: file, readFile: os.ReadFile}
+	host := target.host
+	helper, err := connhelper.GetConnectionHelper(target.host)
+	if err != nil {
+		return nil, fmt.Errorf("docker host %s: %s", target.host, oneLine(err))
+	}
+	if helper != nil {
+		host = helper.Host
+	} else if !isSocket(target.host) {
+		transport.TLSClientConfig = target.tls
+	}
+	version := opts.Environ(client.EnvOverrideAPIVersion)
+	e.pinned = version != ""
+	cli, err := client.NewClientWithOpts(
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHost(host),
+		client.WithUserAgent(opts.UserAgent),
+		client.WithHTTPHeaders(file.HTTPHeaders),
+		client.WithVersion(version),
+		client.WithAPIVersionNegotiation(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("docker host %s: %s", target.host, oneLine(err))
+	}
+	if helper != nil {
+		transport.Proxy = nil
+		transport.DialContext = helper.Dialer
+	}
+	transport.DialContext = e.remember(dialer(transport))
+	e.cli = cli
+	return e, nil
+}
+
+// dialFunc opens a connection to the engine.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialer is the transport's way to connect: its own, the one the client
+// library set for sockets and proxies, or plain TCP.
+func dialer(transport *http.Transport) dialFunc {
+	if transport.DialContext != nil {
+		return transport.DialContext
+	}
+	if dial := transport.Dial; dial != nil { //nolint:staticcheck // go-connections sets this field for proxies
+		return func(_ context.Context, network, address string) (net.Conn, error) { return dial(network, address) }
+	}
+	return (&net.Dialer{Timeout: dialTimeout, KeepAlive: dialTimeout}).DialContext
+}
+
+// remember keeps the last reason why a connection failed, which the client
+// library leaves out of its errors.
+func (e *Engine) remember(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil && ctx.Err() == nil {
+			e.dialFailure.Store(&err)
+		}
+		return conn, err
+	}
+}
+
+// isSocket tells whether an address needs no TLS because it is local.
+func isSocket(host string) bool {
+	scheme, _, _ := strings.Cut(host, "://")
+	return scheme == "unix" || scheme == "npipe" || scheme == "fd"
+}
+
+// configDir is the folder of the Docker configuration.
+func configDir(opts Options) (string, error) {
+	if opts.ConfigDir != "" {
+		return opts.ConfigDir, nil
+	}
+	if dir := opts.Environ(config.EnvOverrideConfigDir); dir != "" {
+		return dir, nil
+	}
+	home := opts.Environ("HOME")
+	if home == "" {
+		found, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("docker configuration: %w; set HOME or DOCKER_CONFIG", err)
+		}
+		home = found
+	}
+	return filepath.Join(home, ".docker"), nil
+}

@@ -1,0 +1,104 @@
+package docker
+
+import (
+	"fmt"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// interfaceOption is the driver option that names an endpoint's interface in
+// the container (Docker 28.1, API 1.49).
+const interfaceOption = "com.docker.network.endpoint.ifname"
+
+// newNetworking gives the network mode, the endpoints of the create request,
+// and the endpoints to join afterwards: an engine before API 1.44 takes one.
+func newNetworking(spec engine.ContainerSpec, api string) (container.NetworkMode, *network.NetworkingConfig, []engine.Endpoint) {
+	if len(spec.Networks) == 0 {
+		mode := spec.NetworkMode
+		if mode == "" {
+			mode = network.NetworkNone
+		}
+		if mode == "disabled" {
+			mode = ""
+		}
+		return container.NetworkMode(mode), nil, nil
+	}
+	atOnce, later := spec.Networks, []engine.Endpoint(nil)
+	if olderThan(api, "1.44") {
+		atOnce, later = spec.Networks[:1], spec.Networks[1:]
+	}
+	config := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
+	for _, endpoint := range atOnce {
+		config.EndpointsConfig[endpoint.Network] = newEndpoint(endpoint, api)
+	}
+	return container.NetworkMode(spec.Networks[0].Network), config, later
+}
+
+// newEndpoint is a container's end of a network.
+func newEndpoint(endpoint engine.Endpoint, api string) *network.EndpointSettings {
+	result := &network.EndpointSettings{Aliases: endpoint.Aliases, Links: endpoint.Links}
+	if !olderThan(api, "1.44") {
+		result.MacAddress = endpointMAC(endpoint)
+	}
+	config := endpoint.Config
+	if config == nil {
+		return result
+	}
+	if config.Ipv4Address != "" || config.Ipv6Address != "" || len(config.LinkLocalIPs) > 0 {
+		result.IPAMConfig = &network.EndpointIPAMConfig{
+			IPv4Address: config.Ipv4Address, IPv6Address: config.Ipv6Address, LinkLocalIPs: config.LinkLocalIPs,
+		}
+	}
+	if !olderThan(api, "1.48") {
+		result.GwPriority = config.GatewayPriority
+	}
+	if len(config.DriverOpts) > 0 || config.InterfaceName != "" {
+		result.DriverOpts = map[string]string{}
+		for key, value := range config.DriverOpts {
+			result.DriverOpts[key] = value
+		}
+		if config.InterfaceName != "" {
+			result.DriverOpts[interfaceOption] = config.InterfaceName
+		}
+	}
+	return result
+}
+
+// endpointMAC is the address of the network's own section, else the service's.
+func endpointMAC(endpoint engine.Endpoint) string {
+	if endpoint.Config != nil && endpoint.Config.MacAddress != "" {
+		return endpoint.Config.MacAddress
+	}
+	return endpoint.MacAddress
+}
+
+// newNetworkOptions is the create request of a network. enable_ipv4: false
+// needs API 1.48 and is refused before: the network would have IPv4.
+func newNetworkOptions(spec engine.NetworkSpec, api string) (network.CreateOptions, error) {
+	config := spec.Config
+	result := network.CreateOptions{
+		Driver: config.Driver, EnableIPv6: config.EnableIPv6, Internal: config.Internal, Attachable: config.Attachable,
+		Options: config.DriverOpts, Labels: spec.Labels,
+	}
+	if !olderThan(api, "1.48") {
+		result.EnableIPv4 = config.EnableIPv4
+	} else if config.EnableIPv4 != nil && !*config.EnableIPv4 {
+		return result, &engine.Error{Op: "create network", Name: spec.Name, Kind: engine.ErrUnsupported, Text: fmt.Sprintf(
+			"enable_ipv4: false needs Engine API 1.48 (Docker 28), this engine speaks %s", api)}
+	}
+	if config.Ipam.Driver == "" && len(config.Ipam.Config) == 0 && len(config.Ipam.Options) == 0 {
+		return result, nil
+	}
+	result.IPAM = &network.IPAM{Driver: config.Ipam.Driver, Options: config.Ipam.Options}
+	for _, pool := range config.Ipam.Config {
+		if pool != nil {
+			result.IPAM.Config = append(result.IPAM.Config, network.IPAMConfig{
+				Subnet: pool.Subnet, Gateway: pool.Gateway, IPRange: pool.IPRange, AuxAddress: pool.AuxiliaryAddresses,
+			})
+		}
+	}
+	return result, nil
+}

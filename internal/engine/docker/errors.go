@@ -1,0 +1,165 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// fail translates an error of the client library: its kind for errors.Is, its
+// text on one line. A cancelled or timed-out context stays recognisable as
+// such. A nil error gives nil.
+func (e *Engine) fail(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var translated *engine.Error
+	if errors.As(err, &translated) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s: %w", strings.TrimSpace(op+" "+name), err)
+	}
+	result := &engine.Error{Op: op, Name: name, Text: oneLine(err)}
+	switch {
+	case client.IsErrConnectionFailed(err):
+		result.Kind, result.Text = engine.ErrUnreachable, e.unreachable(err)
+	case isBroken(err):
+		result.Kind = engine.ErrUnreachable
+		result.Text = fmt.Sprintf("the connection to the Docker engine at %s broke: %s", e.endpoint, oneLine(err))
+	default:
+		result.Kind = kind(err, result.Text)
+	}
+	return result
+}
+
+// unreachable says which engine does not answer, why, and what to do.
+func (e *Engine) unreachable(err error) string {
+	cause := err
+	if dialed := e.dialFailure.Load(); dialed != nil {
+		cause = *dialed
+	}
+	advice := "is it running?"
+	var network *net.OpError
+	switch {
+	case errors.Is(cause, fs.ErrPermission):
+		advice = "may this user use it? (group docker, or root)"
+	case strings.Contains(cause.Error(), "malformed HTTP response"), strings.Contains(cause.Error(), "HTTP response to HTTPS"):
+		advice = "do both sides agree on TLS? (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH)"
+	case strings.Contains(cause.Error(), "certificate"):
+		advice = "are the certificates right? (DOCKER_CERT_PATH)"
+	}
+	if errors.As(cause, &network) && network.Err != nil {
+		cause = network.Err
+	}
+	return fmt.Sprintf("cannot reach the Docker engine at %s: %s; %s", e.endpoint, reason(cause), advice)
+}
+
+// reason shortens the errors of connect(2), whose text repeats the address.
+func reason(err error) string {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number.Error()
+	}
+	return oneLine(err)
+}
+
+// isBroken tells whether a connection ended in the middle of an answer.
+func isBroken(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// kind classifies an engine's refusal by its status and, where a status means
+// several things, by its words.
+func kind(err error, text string) error {
+	switch {
+	case matches(portTaken, text):
+		return engine.ErrPortTaken
+	case matches(inUse, text):
+		return engine.ErrInUse
+	case errdefs.IsNotFound(err):
+		return engine.ErrNotFound
+	case errdefs.IsConflict(err), errdefs.IsAlreadyExists(err):
+		return engine.ErrConflict
+	case errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
+		return engine.ErrDenied
+	case errdefs.IsUnavailable(err):
+		return engine.ErrTransient
+	}
+	return nil
+}
+
+// failRegistry is fail for requests that the engine passes on to a registry,
+// whose refusals are known by their words alone.
+func (e *Engine) failRegistry(op, name string, err error) error {
+	result := e.fail(op, name, err)
+	var refusal *engine.Error
+	if !errors.As(result, &refusal) || errors.Is(refusal.Kind, engine.ErrUnreachable) {
+		return result
+	}
+	switch {
+	case matches(denied, refusal.Text):
+		refusal.Kind = engine.ErrDenied
+	case matches(missing, refusal.Text):
+		refusal.Kind = engine.ErrNotFound
+	case matches(transient, refusal.Text):
+		refusal.Kind = engine.ErrTransient
+	}
+	return result
+}
+
+// Phrases of engines and registries, lower case. The engine reports most
+// failures of the network driver and of registries as status 500 with nothing
+// but words.
+const (
+	portTaken = "port is already allocated|address already in use|ports are not available|failed to bind host port|port is already in use"
+	inUse     = "has active endpoints|volume is in use|image is being used|image is referenced|is in use by"
+	denied    = "pull access denied|unauthorized|authentication required|access denied|access to the resource is denied|denied: |no basic auth|incorrect username or password|403 forbidden"
+	missing   = "manifest unknown|no such image|repository name not known|no matching manifest"
+	transient = "toomanyrequests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
+		"temporary failure|server misbehaving|client.timeout|context deadline exceeded|status: 50|500 internal|502 bad|503 service|504 gateway|no route to host|network is unreachable"
+)
+
+// matches tells whether the text contains one of the phrases, divided by "|".
+func matches(phrases, text string) bool {
+	text = strings.ToLower(text)
+	for phrase := range strings.SplitSeq(phrases, "|") {
+		if strings.Contains(text, phrase) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneLine is an error's text without the client's prefix and without line
+// breaks.
+func oneLine(err error) string {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	text = strings.ReplaceAll(text, "Error response from daemon: ", "")
+	return strings.TrimPrefix(text, "Error: ")
+}
+
+// portPattern finds a port in the engine's words about a taken one, such as
+// "Bind for 0.0.0.0:80 failed: port is already allocated".
+const portPattern = `[0-9a-fA-F.:\[\]*]*:[0-9]+`
+
+// TakenPort is the address that an ErrPortTaken error speaks of, such as
+// "0.0.0.0:80"; empty if it names none.
+func TakenPort(err error) string {
+	if !errors.Is(err, engine.ErrPortTaken) {
+		return ""
+	}
+	return regexp.MustCompile(portPattern).FindString(err.Error())
+}

@@ -1,0 +1,157 @@
+package docker
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/docker/cli/cli/config/configfile"
+	dockercontext "github.com/docker/cli/cli/context/docker"
+	"github.com/docker/cli/cli/context/store"
+	"github.com/docker/docker/client"
+)
+
+// defaultContext is the name of the context that means: no context.
+const defaultContext = "default"
+
+// target is where an engine is and how to talk to it.
+type target struct {
+	context string // name of the Docker context, "default" for none
+	host    string // in the form of DOCKER_HOST
+	tls     *tls.Config
+}
+
+// resolveTarget picks the engine. Highest first: --context, --host,
+// DOCKER_CONTEXT, DOCKER_HOST, currentContext of config.json, the platform's
+// default socket.
+func resolveTarget(opts Options, dir string, file *configfile.ConfigFile) (target, error) {
+	if opts.Context == "" && opts.Host != "" {
+		return hostTarget(opts, dir, opts.Host)
+	}
+	name := opts.Context
+	if name == "" {
+		name = opts.Environ("DOCKER_CONTEXT")
+	}
+	host := opts.Environ(client.EnvOverrideHost)
+	if name == "" && host == "" {
+		name = file.CurrentContext
+	}
+	if name != "" && name != defaultContext {
+		return contextTarget(dir, name)
+	}
+	if host == "" {
+		host = client.DefaultDockerHost
+	}
+	return hostTarget(opts, dir, host)
+}
+
+// hostTarget is a target by address, with TLS as the flags and DOCKER_TLS*
+// variables say.
+func hostTarget(opts Options, dir, host string) (target, error) {
+	result := target{context: defaultContext, host: host}
+	if _, err := client.ParseHostURL(host); err != nil {
+		return result, fmt.Errorf("docker host %q: not an address such as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", host)
+	}
+	if isSocket(host) {
+		return result, nil
+	}
+	certPath := opts.Environ(client.EnvOverrideCertPath)
+	verify := opts.TLSVerify || opts.Environ(client.EnvTLSVerify) != ""
+	if !opts.TLS && !verify && certPath == "" {
+		return result, nil
+	}
+	if certPath == "" {
+		certPath = dir
+	}
+	material := tlsMaterial{skipVerify: !verify}
+	var errs [3]error
+	material.ca, errs[0] = readCertificate(opts.CACert, certPath, "ca.pem")
+	material.cert, errs[1] = readCertificate(opts.Cert, certPath, "cert.pem")
+	material.key, errs[2] = readCertificate(opts.Key, certPath, "key.pem")
+	if err := errors.Join(errs[:]...); err != nil {
+		return result, fmt.Errorf("TLS for docker host %s: %s", host, oneLine(err))
+	}
+	var err error
+	result.tls, err = material.config()
+	if err != nil {
+		return result, fmt.Errorf("TLS for docker host %s: %s", host, oneLine(err))
+	}
+	return result, nil
+}
+
+// readCertificate reads a file given by flag, or a default one, which may be
+// missing.
+func readCertificate(given, dir, name string) ([]byte, error) {
+	if given != "" {
+		return os.ReadFile(given)
+	}
+	content, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
+
+// contextTarget is the target of a Docker context.
+func contextTarget(dir, name string) (target, error) {
+	result := target{context: name}
+	contexts := store.New(filepath.Join(dir, "contexts"), store.NewConfig(
+		func() any { return &map[string]any{} },
+		store.EndpointTypeGetter(dockercontext.DockerEndpoint, func() any { return &dockercontext.EndpointMeta{} }),
+	))
+	metadata, err := contexts.GetMetadata(name)
+	if err != nil {
+		return result, fmt.Errorf("docker context %q: %s; `docker context ls` lists those that exist", name, oneLine(err))
+	}
+	meta, err := dockercontext.EndpointFromContext(metadata)
+	if err != nil {
+		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+	}
+	endpoint, err := dockercontext.WithTLSData(contexts, name, meta)
+	if err != nil {
+		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+	}
+	result.host = endpoint.Host
+	if result.host == "" {
+		result.host = client.DefaultDockerHost
+	}
+	if endpoint.TLSData == nil && !endpoint.SkipTLSVerify {
+		return result, nil
+	}
+	material := tlsMaterial{skipVerify: endpoint.SkipTLSVerify}
+	if data := endpoint.TLSData; data != nil {
+		material.ca, material.cert, material.key = data.CA, data.Cert, data.Key
+	}
+	if result.tls, err = material.config(); err != nil {
+		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+	}
+	return result, nil
+}
+
+// tlsMaterial is what a TLS connection to an engine is made of, in PEM.
+type tlsMaterial struct {
+	ca, cert, key []byte
+	skipVerify    bool
+}
+
+// config builds the client's TLS configuration.
+func (m tlsMaterial) config() (*tls.Config, error) {
+	result := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: m.skipVerify} //nolint:gosec // --tls without --tlsverify asks for it
+	if m.ca != nil {
+		result.RootCAs = x509.NewCertPool()
+		if !result.RootCAs.AppendCertsFromPEM(m.ca) {
+			return nil, errors.New("ca.pem holds no certificate")
+		}
+	}
+	if m.cert != nil && m.key != nil {
+		pair, err := tls.X509KeyPair(m.cert, m.key)
+		if err != nil {
+			return nil, err
+		}
+		result.Certificates = []tls.Certificate{pair}
+	}
+	return result, nil
+}

@@ -1,0 +1,159 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
+)
+
+// verdict says whether a container must be replaced, and why.
+type verdict struct {
+	recreate bool
+	cause    string
+	changes  []engine.Change
+}
+
+// judge compares a container with what its service asks for. Nothing but what
+// one list request tells is needed, except for containers another tool made.
+func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
+	mode := u.opt.RecreateDeps
+	if u.isTarget(svc.Name) {
+		mode = u.opt.Recreate
+	}
+	switch {
+	case c.State == engine.Dead || c.State == engine.Removing:
+		return verdict{recreate: true, cause: "it is " + string(c.State)}
+	case mode == RecreateNever:
+		return verdict{}
+	case mode == RecreateForce:
+		return verdict{recreate: true, cause: "recreation was asked for"}
+	}
+	if v := u.judgeSpec(svc, c); v.recreate {
+		return v
+	}
+	if v := judgeImage(svc, c); v.recreate {
+		return v
+	}
+	if v := u.judgeParents(svc, c); v.recreate {
+		return v
+	}
+	return u.judgeVolumes(svc, n, c)
+}
+
+// judgeSpec looks for differing fields. An equal config hash settles it except
+// for the content of configs and secrets, which only berth's own label knows.
+func (u *up) judgeSpec(svc desired.Service, c engine.Container) verdict {
+	if label := c.Labels[labels.Spec]; label != "" {
+		before, err := desired.DecodeCanonical(label)
+		if err == nil {
+			changes, err := before.Diff(svc.Canonical)
+			if err == nil {
+				return configVerdict(changes)
+			}
+		}
+		return verdict{recreate: true, cause: "its " + labels.Spec + " label cannot be read"}
+	}
+	if c.Labels[labels.ConfigHash] == svc.Hash {
+		return verdict{}
+	}
+	if changes, ok := u.opt.Adopted[c.ID]; ok {
+		return configVerdict(changes)
+	}
+	return verdict{recreate: true, cause: "its configuration differs", changes: []engine.Change{{
+		Path: labels.ConfigHash, Old: c.Labels[labels.ConfigHash], New: svc.Hash,
+	}}}
+}
+
+func configVerdict(changes []engine.Change) verdict {
+	if len(changes) == 0 {
+		return verdict{}
+	}
+	paths := make([]string, len(changes))
+	for i, ch := range changes {
+		paths[i] = ch.Path
+	}
+	if len(paths) > 3 {
+		paths = append(paths[:3], fmt.Sprintf("%d more", len(changes)-3))
+	}
+	return verdict{recreate: true, cause: strings.Join(paths, ", ") + " changed", changes: changes}
+}
+
+// NeedsInspection tells whether only a field-by-field comparison can say if a
+// container that another tool made is up to date.
+func NeedsInspection(svc desired.Service, c engine.Container) bool {
+	return c.Labels[labels.Spec] == "" && c.Labels[labels.ConfigHash] != svc.Hash
+}
+
+func judgeImage(svc desired.Service, c engine.Container) verdict {
+	if svc.ImageID == "" {
+		return verdict{}
+	}
+	have := c.Labels[labels.Image]
+	if have == "" {
+		have = c.ImageID
+	}
+	if have == svc.ImageID || c.ImageID == svc.ImageID {
+		return verdict{}
+	}
+	return verdict{
+		recreate: true, cause: "its image " + svc.Image + " has changed",
+		changes: []engine.Change{{Path: "image", Old: have, New: svc.ImageID}},
+	}
+}
+
+// judgeParents sees whether a container whose namespace this one joins is
+// replaced or already is another one.
+func (u *up) judgeParents(svc desired.Service, c engine.Container) verdict {
+	for _, parent := range svc.Parents {
+		pr := u.services[parent]
+		if pr == nil {
+			continue
+		}
+		if pr.renewed {
+			return verdict{recreate: true, cause: "it shares a namespace or volumes with " + parent + ", which is replaced"}
+		}
+		if svc.Config.NetworkMode != "service:"+parent || len(pr.refs) == 0 {
+			continue
+		}
+		joined, ok := strings.CutPrefix(c.NetworkMode, "container:")
+		if ok && joined != pr.refs[0].ID && joined != pr.refs[0].Name {
+			return verdict{recreate: true, cause: "it shares the network of a container of " + parent + " that is gone"}
+		}
+	}
+	for _, entry := range strings.Split(c.Labels[labels.Parents], ",") {
+		parent, id, ok := strings.Cut(entry, "=")
+		if pr := u.services[parent]; ok && pr != nil && len(pr.refs) > 0 && pr.refs[0].ID != id {
+			return verdict{recreate: true, cause: "it was made for a container of " + parent + " that is gone"}
+		}
+	}
+	return verdict{}
+}
+
+// judgeVolumes sees whether a volume the container mounts is made anew, or is
+// not the one the files name.
+func (u *up) judgeVolumes(svc desired.Service, n int, c engine.Container) verdict {
+	mounted := map[string]string{}
+	for _, m := range c.Mounts {
+		if m.Type == "volume" {
+			mounted[m.Destination] = m.Name
+		}
+	}
+	for _, m := range svc.Replica(n).Mounts {
+		if m.Type != "volume" || m.Source == "" {
+			continue
+		}
+		if u.renewedVolume[m.Source] {
+			return verdict{recreate: true, cause: "volume " + m.Source + " is made anew"}
+		}
+		if have, ok := mounted[m.Target]; ok && have != m.Source {
+			return verdict{
+				recreate: true, cause: "it mounts another volume",
+				changes: []engine.Change{{Path: "volumes." + m.Target, Old: have, New: m.Source}},
+			}
+		}
+	}
+	return verdict{}
+}

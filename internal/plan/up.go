@@ -1,0 +1,468 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/graph"
+	"github.com/berth-dev/berth/pkg/labels"
+)
+
+// Recreate says when containers are replaced.
+type Recreate string
+
+// The ways to decide about replacement.
+const (
+	RecreateDiverged Recreate = "" // when they differ from the files
+	RecreateForce    Recreate = "force"
+	RecreateNever    Recreate = "never"
+)
+
+// UpOptions steer Up.
+type UpOptions struct {
+	// Targets are the services asked for by name; empty means all. Others in
+	// the desired state are there as their dependencies.
+	Targets []string
+	// Recreate applies to the targets, RecreateDeps to their dependencies.
+	Recreate, RecreateDeps Recreate
+	NoStart                bool
+	RenewVolumes           bool // do not hand anonymous volumes on
+	RemoveOrphans          bool
+	IgnoreOrphans          bool
+	Timeout                *time.Duration // replaces every stop_grace_period
+	Wait                   bool
+	WaitTimeout            time.Duration
+	// Adopted are the differences found by inspection for containers that carry
+	// no spec of berth's and whose config hash differs, by container ID.
+	Adopted map[string][]engine.Change
+	// Consented names volumes whose data may be lost.
+	Consented map[string]bool
+}
+
+// Up plans how to bring a project to its desired state.
+func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
+	order, err := serviceOrder(d)
+	if err != nil {
+		return nil, err
+	}
+	u := &up{
+		d: d, a: a, opt: opt, p: newPlan(d.Project),
+		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
+		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
+		services: map[string]*progress{}, all: a.Containers,
+	}
+	u.networks()
+	u.volumes()
+	for _, name := range order {
+		svc, _ := d.Service(name)
+		u.service(svc)
+	}
+	u.restartDependents(order)
+	u.orphans()
+	u.wait(order)
+	return u.p, nil
+}
+
+// up is the planner's state while one plan is made.
+type up struct {
+	d   *desired.State
+	a   *actual.State
+	opt UpOptions
+	p   *Plan
+
+	all            []engine.Container // the snapshot's, those that a volume's renewal removes included
+	networkNode    map[string]string  // network name -> the node that makes it
+	renewedNetwork map[string]bool
+	volumeNode     map[string]string // volume name -> the node that makes it
+	renewedVolume  map[string]bool
+	services       map[string]*progress
+}
+
+// progress is what planning one service left for those that depend on it.
+type progress struct {
+	svc     desired.Service
+	refs    []Ref    // the containers it will have, by number
+	started []string // nodes after which it counts as started
+	touched bool     // some container is started, replaced or new
+	renewed bool     // some container is replaced
+	healthy bool     // all containers are healthy now
+}
+
+// serviceOrder lists the services so that each follows what it depends on. A
+// cycle is an error that names its path.
+func serviceOrder(d *desired.State) ([]string, error) {
+	g := graph.New[bool]()
+	for _, svc := range d.Services {
+		g.Add(svc.Name, true)
+		for _, dep := range svc.DependsOn {
+			g.Need(svc.Name, dep.Service)
+		}
+		for _, parent := range svc.Parents {
+			g.Need(svc.Name, parent)
+		}
+	}
+	order, err := g.Order()
+	if err != nil {
+		return nil, fmt.Errorf("depends_on: dependency %w", err)
+	}
+	return order, nil
+}
+
+func (u *up) isTarget(service string) bool {
+	if len(u.opt.Targets) == 0 {
+		return true
+	}
+	for _, t := range u.opt.Targets {
+		if t == service {
+			return true
+		}
+	}
+	return false
+}
+
+// service plans one service: which replicas stay, go, are replaced or added.
+func (u *up) service(svc desired.Service) {
+	pr := &progress{svc: svc, healthy: true}
+	u.services[svc.Name] = pr
+	if svc.Config.Provider != nil {
+		u.provide(pr)
+		return
+	}
+	if svc.Scale > 1 && svc.Config.ContainerName != "" {
+		u.p.problem("services."+svc.Name+".container_name", "remove container_name, or keep one replica",
+			"%d replicas cannot share the name %q", svc.Scale, svc.Config.ContainerName)
+		return
+	}
+	set := u.assign(svc)
+	for _, c := range set.leftovers {
+		u.remove(c, "left over from an interrupted replacement", true)
+	}
+	for _, c := range set.surplus {
+		u.remove(c, fmt.Sprintf("scaled to %d", svc.Scale), false)
+	}
+	conditions := u.conditions(svc)
+	if !u.opt.NoStart && u.anyStarts(set) {
+		conditions = append(conditions, u.preStart(svc, conditions)...)
+	}
+	for _, r := range set.keep {
+		u.replica(pr, r, conditions)
+	}
+	for _, n := range set.missing {
+		u.fresh(pr, n, conditions)
+	}
+	sort.SliceStable(pr.refs, func(i, j int) bool { return pr.refs[i].Name < pr.refs[j].Name })
+}
+
+// provide plans a service that an external provider runs.
+func (u *up) provide(pr *progress) {
+	if u.opt.NoStart {
+		return
+	}
+	pr.started = []string{u.p.add(Node{
+		ID: "service/" + pr.svc.Name + "/provide", Service: pr.svc.Name,
+		Op: Provide{Service: pr.svc.Name, Config: *pr.svc.Config.Provider, Action: "up"},
+	}, u.conditions(pr.svc)...)}
+	pr.touched = true
+}
+
+// replicaSet is how a service's containers are to be used.
+type replicaSet struct {
+	keep      []replica
+	surplus   []engine.Container
+	leftovers []engine.Container
+	missing   []int
+}
+
+// replica is a container that stays as number n, with what is wrong with it.
+type replica struct {
+	c       engine.Container
+	n       int
+	verdict verdict
+}
+
+func (u *up) anyStarts(set replicaSet) bool {
+	if len(set.missing) > 0 {
+		return true
+	}
+	for _, r := range set.keep {
+		if r.verdict.recreate || !r.c.IsRunning() {
+			return true
+		}
+	}
+	return false
+}
+
+// assign decides which containers stay: one per number, current ones before
+// obsolete ones and low numbers before high ones; missing numbers are filled
+// from the lowest.
+func (u *up) assign(svc desired.Service) replicaSet {
+	var set replicaSet
+	byNumber := map[int]engine.Container{}
+	for _, c := range u.a.Replicas(svc.Name) {
+		n := labels.ReplicaNumber(c.Labels)
+		other, taken := byNumber[n]
+		switch {
+		case !taken:
+			byNumber[n] = c
+		case u.better(svc, n, c, other):
+			byNumber[n] = c
+			set.leftovers = append(set.leftovers, other)
+		default:
+			set.leftovers = append(set.leftovers, c)
+		}
+	}
+	var all []replica
+	for n, c := range byNumber {
+		all = append(all, replica{c: c, n: n, verdict: u.judge(svc, n, c)})
+	}
+	sort.Slice(all, func(i, j int) bool {
+		if x, y := all[i].verdict.recreate, all[j].verdict.recreate; x != y {
+			return y
+		}
+		return all[i].n < all[j].n
+	})
+	for i, r := range all {
+		if i < svc.Scale && r.n > 0 {
+			set.keep = append(set.keep, r)
+			continue
+		}
+		set.surplus = append(set.surplus, r.c)
+		delete(byNumber, r.n)
+	}
+	sort.Slice(set.keep, func(i, j int) bool { return set.keep[i].n < set.keep[j].n })
+	for n := 1; len(set.keep)+len(set.missing) < svc.Scale; n++ {
+		if _, ok := byNumber[n]; !ok {
+			set.missing = append(set.missing, n)
+		}
+	}
+	return set
+}
+
+// better tells which of two containers with the same number is the real one:
+// the one that bears the final name; else the one that runs; else the newer one.
+func (u *up) better(svc desired.Service, n int, c, other engine.Container) bool {
+	final := svc.ContainerName(u.d.Project, n)
+	if (c.Name == final) != (other.Name == final) {
+		return c.Name == final
+	}
+	if c.IsRunning() != other.IsRunning() {
+		return c.IsRunning()
+	}
+	return c.Created.After(other.Created)
+}
+
+// replica plans a container that exists.
+func (u *up) replica(pr *progress, r replica, conditions []string) {
+	svc := pr.svc
+	final := svc.ContainerName(u.d.Project, r.n)
+	ref := Ref{ID: r.c.ID, Name: final, Service: svc.Name}
+	if r.verdict.recreate {
+		u.recreate(pr, r, conditions)
+		return
+	}
+	needs := u.reconnect(svc, r, ref)
+	if needsHealing(r.c, final) {
+		needs = append(needs, u.p.add(Node{
+			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name,
+			Cause: "an interrupted replacement left it as " + r.c.Name,
+		}, u.leftoverNodes(final)...))
+	}
+	pr.refs = append(pr.refs, ref)
+	switch {
+	case u.opt.NoStart:
+		u.p.Unchanged = append(u.p.Unchanged, ref)
+	case r.c.State == engine.Paused:
+		pr.touched = true
+		pr.healthy = false
+		pr.started = append(pr.started, u.p.add(Node{
+			ID: "container/" + final + "/unpause", Op: Unpause{Container: ref}, Service: svc.Name, Cause: "it is paused",
+		}, append(needs, conditions...)...))
+	case r.c.IsRunning():
+		u.p.Unchanged = append(u.p.Unchanged, ref)
+		pr.started = append(pr.started, needs...)
+		pr.healthy = pr.healthy && r.c.Health == engine.Healthy
+	default:
+		cause := "it is not running"
+		if r.c.State == engine.Exited {
+			cause = fmt.Sprintf("it has exited with code %d", r.c.ExitCode)
+		}
+		if spec := svc.Replica(r.n); r.c.State == engine.Created && len(spec.Files) > 0 {
+			needs = append(needs, u.copyFiles(ref, spec.Files, needs))
+		}
+		u.start(pr, ref, cause, "", append(needs, conditions...))
+	}
+}
+
+// needsHealing tells whether a container bears the temporary name that an
+// interrupted replacement left.
+func needsHealing(c engine.Container, final string) bool {
+	if c.Name == final {
+		return false
+	}
+	prefix, rest, ok := strings.Cut(c.Name, "_")
+	return ok && rest == final && len(prefix) == 12 && isHex(prefix)
+}
+
+func isHex(s string) bool {
+	return strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// fresh plans a new container.
+func (u *up) fresh(pr *progress, n int, conditions []string) {
+	svc := pr.svc
+	spec := svc.Replica(n)
+	create := u.create(svc, spec, spec.Name, nil, "it is missing", nil)
+	ref := Ref{From: create, Name: spec.Name, Service: svc.Name}
+	pr.refs = append(pr.refs, ref)
+	needs := []string{create}
+	if len(spec.Files) > 0 {
+		needs = append(needs, u.copyFiles(ref, spec.Files, needs))
+	}
+	if u.opt.NoStart {
+		pr.started = append(pr.started, needs...)
+		return
+	}
+	u.start(pr, ref, "it is new", "", append(needs, conditions...))
+}
+
+// create adds the node that creates a container.
+func (u *up) create(svc desired.Service, spec engine.ContainerSpec, final string, replaces *Ref, cause string, changes []engine.Change) string {
+	op := CreateContainer{Spec: spec, Final: final, Replaces: replaces}
+	needs := u.leftoverNodes(spec.Name)
+	for _, e := range spec.Networks {
+		needs = append(needs, u.networkNode[e.Network])
+	}
+	for _, m := range spec.Mounts {
+		needs = append(needs, u.volumeNode[m.Source])
+	}
+	needs = append(needs, u.parents(svc, &op)...)
+	for _, dep := range svc.DependsOn {
+		if pr := u.services[dep.Service]; pr != nil && pr.svc.Config.Provider != nil {
+			op.EnvFrom = append(op.EnvFrom, dep.Service)
+			needs = append(needs, pr.started...)
+		}
+	}
+	n := Node{
+		ID: "container/" + final + "/create", Op: op, Cause: cause, Changes: changes, Service: svc.Name,
+	}
+	if replaces != nil {
+		n.Unit = final
+	}
+	return u.p.add(n, needs...)
+}
+
+// leftoverNodes are the removals that free a container name.
+func (u *up) leftoverNodes(name string) []string {
+	var out []string
+	for _, c := range u.all {
+		if id := removeID(c); c.Name == name && u.p.nodes.Has(id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// parents resolves "service:x" references to the containers of x.
+func (u *up) parents(svc desired.Service, op *CreateContainer) []string {
+	var needs []string
+	first := func(service string) *Ref {
+		pr := u.services[service]
+		if pr == nil || len(pr.refs) == 0 {
+			u.p.problem("services."+svc.Name, "", "service %q shares its namespace or volumes but has no container", service)
+			return nil
+		}
+		needs = append(needs, pr.refs[0].From)
+		return &pr.refs[0]
+	}
+	spec := &op.Spec
+	for _, mode := range []struct {
+		value string
+		ref   **Ref
+	}{{spec.NetworkMode, &op.Network}, {spec.IPCMode, &op.IPC}, {spec.PIDMode, &op.PID}} {
+		if service, ok := strings.CutPrefix(mode.value, "service:"); ok {
+			*mode.ref = first(service)
+		}
+	}
+	var direct []string
+	for _, from := range spec.VolumesFrom {
+		if rest, ok := strings.CutPrefix(from, "container:"); ok {
+			direct = append(direct, rest)
+			continue
+		}
+		service, mode, _ := strings.Cut(from, ":")
+		if ref := first(service); ref != nil {
+			op.VolumesFrom = append(op.VolumesFrom, VolumesFrom{Container: *ref, Mode: mode})
+		}
+	}
+	spec.VolumesFrom = direct
+	return needs
+}
+
+func (u *up) copyFiles(ref Ref, files []engine.File, needs []string) string {
+	return u.p.add(Node{
+		ID: "container/" + ref.Name + "/files", Op: CopyFiles{Container: ref, Files: files}, Service: ref.Service,
+	}, needs...)
+}
+
+// start adds the node that starts a container, and its post_start hooks.
+func (u *up) start(pr *progress, ref Ref, cause, unit string, needs []string) {
+	pr.touched = true
+	last := u.p.add(Node{
+		ID: "container/" + ref.Name + "/start", Op: Start{Container: ref}, Cause: cause, Service: ref.Service,
+		Unit: unit, Committing: unit != "",
+	}, append(needs, u.parentStarts(pr.svc)...)...)
+	for i, hook := range pr.svc.Config.PostStart {
+		last = u.p.add(Node{
+			ID:      fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1),
+			Op:      Hook{Container: ref, Phase: "post_start", Index: i, Hook: hook},
+			Service: ref.Service,
+		}, last)
+	}
+	pr.started = append(pr.started, last)
+}
+
+// parentStarts are the starts of the containers whose namespaces a service joins.
+func (u *up) parentStarts(svc desired.Service) []string {
+	var out []string
+	for _, parent := range svc.Parents {
+		if pr := u.services[parent]; pr != nil {
+			out = append(out, pr.started...)
+		}
+	}
+	return out
+}
+
+func removeID(c engine.Container) string { return "container/" + c.Name + "/remove-" + short(c.ID) }
+
+// remove plans to stop and remove a container.
+func (u *up) remove(c engine.Container, cause string, volumes bool) string {
+	ref := refOf(c)
+	var needs []string
+	if c.IsRunning() {
+		needs = append(needs, u.p.add(Node{
+			ID: "container/" + c.Name + "/stop-" + short(c.ID), Op: Stop{Container: ref, Timeout: u.opt.Timeout},
+			Cause: cause, Service: ref.Service,
+		}, u.preStop(c)...))
+	}
+	return u.p.add(Node{
+		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes}, Cause: cause, Service: ref.Service,
+	}, needs...)
+}
+
+// preStop adds the pre_stop hooks of a running container.
+func (u *up) preStop(c engine.Container) []string {
+	svc, ok := u.d.Service(c.Labels[labels.Service])
+	if !ok {
+		return nil
+	}
+	return addPreStop(u.p, svc.Config.PreStop, refOf(c), nil)
+}
+
+func refOf(c engine.Container) Ref {
+	return Ref{ID: c.ID, Name: c.Name, Service: c.Labels[labels.Service]}
+}

@@ -1,0 +1,387 @@
+package plan
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/graph"
+	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Model is what the verbs that work on existing containers know of a project:
+// the files where there are some, the containers' labels otherwise.
+type Model struct {
+	Project string
+	// DependsOn are the dependencies by service.
+	DependsOn map[string][]desired.Dependency
+	// PreStop and PostStart are the hooks by service; only files tell them.
+	PreStop, PostStart map[string][]engine.Hook
+	// Checked tells which services configure a health check.
+	Checked map[string]bool
+	// Providers are the services that external providers run.
+	Providers map[string]engine.Provider
+	// Known names every service the files declare; nil without files.
+	Known map[string]bool
+}
+
+// ModelOf reads the model from the desired state.
+func ModelOf(d *desired.State) Model {
+	m := Model{
+		Project: d.Project, DependsOn: map[string][]desired.Dependency{}, PreStop: map[string][]engine.Hook{},
+		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{}, Known: d.Known,
+	}
+	for _, svc := range d.Services {
+		m.DependsOn[svc.Name] = svc.DependsOn
+		m.PreStop[svc.Name] = svc.Config.PreStop
+		m.PostStart[svc.Name] = svc.Config.PostStart
+		m.Checked[svc.Name] = checked(svc)
+		if svc.Config.Provider != nil {
+			m.Providers[svc.Name] = *svc.Config.Provider
+		}
+	}
+	return m
+}
+
+// ModelFromLabels reads the model from the labels of a project's containers,
+// for commands that are given no file.
+func ModelFromLabels(a *actual.State) Model {
+	m := Model{Project: a.Project, DependsOn: map[string][]desired.Dependency{}}
+	for _, c := range a.Containers {
+		service := c.Labels[labels.Service]
+		if _, seen := m.DependsOn[service]; seen || service == "" {
+			continue
+		}
+		m.DependsOn[service] = parseDependsOn(c.Labels[labels.DependsOn])
+	}
+	return m
+}
+
+// parseDependsOn reads "service:condition:restart,..."; older versions of docker
+// compose wrote only "service,...".
+func parseDependsOn(label string) []desired.Dependency {
+	var out []desired.Dependency
+	for _, entry := range strings.Split(label, ",") {
+		if entry == "" {
+			continue
+		}
+		parts := strings.Split(entry, ":")
+		d := desired.Dependency{Service: parts[0], Condition: types.ServiceConditionStarted, Required: true}
+		if len(parts) > 1 {
+			d.Condition = parts[1]
+		}
+		if len(parts) > 2 {
+			d.Restart = parts[2] == "true"
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// graph gives the dependencies between the services of a snapshot.
+func (m Model) graph(services []string) (*graph.Graph[bool], error) {
+	g := graph.New[bool]()
+	for _, name := range services {
+		g.Add(name, true)
+		for _, d := range m.DependsOn[name] {
+			g.Need(name, d.Service)
+		}
+	}
+	if err := g.Cycle(); err != nil {
+		return nil, fmt.Errorf("depends_on: dependency %w", err)
+	}
+	return g, nil
+}
+
+// selection is the containers a verb works on, by service.
+type selection struct {
+	m        Model
+	p        *Plan
+	services []string // in dependency order
+	by       map[string][]engine.Container
+	needs    func(service string) []string // direct dependencies, within the selection or not
+}
+
+func newSelection(m Model, containers []engine.Container) (*selection, error) {
+	s := &selection{m: m, p: newPlan(m.Project), by: map[string][]engine.Container{}}
+	seen := map[string]bool{}
+	var names []string
+	for _, c := range containers {
+		service := c.Labels[labels.Service]
+		if !seen[service] {
+			seen[service] = true
+			names = append(names, service)
+		}
+		s.by[service] = append(s.by[service], c)
+	}
+	sort.Strings(names)
+	g, err := m.graph(append(sortedKeys(m.DependsOn), names...))
+	if err != nil {
+		return nil, err
+	}
+	order, err := g.Order()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range order {
+		if seen[name] {
+			s.services = append(s.services, name)
+		}
+	}
+	s.needs = g.Needs
+	return s, nil
+}
+
+// each adds one node per container, after those of the services its service
+// depends on (or, in reverse, after those that depend on it).
+func (s *selection) each(reverse bool, node func(c engine.Container, needs []string) string) {
+	nodes := map[string][]string{}
+	services := append([]string(nil), s.services...)
+	if reverse {
+		for i, j := 0, len(services)-1; i < j; i, j = i+1, j-1 {
+			services[i], services[j] = services[j], services[i]
+		}
+	}
+	dependents := map[string][]string{}
+	for _, name := range s.services {
+		for _, dep := range s.needs(name) {
+			dependents[dep] = append(dependents[dep], name)
+		}
+	}
+	for _, name := range services {
+		before := s.needs(name)
+		if reverse {
+			before = dependents[name]
+		}
+		var needs []string
+		for _, other := range before {
+			needs = append(needs, nodes[other]...)
+		}
+		for _, c := range s.by[name] {
+			if id := node(c, needs); id != "" {
+				nodes[name] = append(nodes[name], id)
+			}
+		}
+		if len(nodes[name]) == 0 {
+			nodes[name] = needs // nothing to do here: its own order still holds
+		}
+	}
+}
+
+func nodeID(c engine.Container, verb string) string { return "container/" + c.Name + "/" + verb }
+
+// Stop plans to stop containers, dependents first.
+func Stop(m Model, containers []engine.Container, timeout *time.Duration) (*Plan, error) {
+	s, err := newSelection(m, containers)
+	if err != nil {
+		return nil, err
+	}
+	s.each(true, func(c engine.Container, needs []string) string {
+		if !c.IsRunning() {
+			return ""
+		}
+		return s.stop(c, timeout, needs)
+	})
+	return s.p, nil
+}
+
+func (s *selection) stop(c engine.Container, timeout *time.Duration, needs []string) string {
+	service := c.Labels[labels.Service]
+	if !labels.IsOneOff(c.Labels) && c.State == engine.Running {
+		needs = addPreStop(s.p, s.m.PreStop[service], refOf(c), needs)
+	}
+	return s.p.add(Node{ID: nodeID(c, "stop"), Op: Stop{Container: refOf(c), Timeout: timeout}, Service: service}, needs...)
+}
+
+// StartOptions steer StartAll.
+type StartOptions struct {
+	Wait        bool
+	WaitTimeout time.Duration
+}
+
+// StartAll plans to start existing containers, each when its dependencies'
+// conditions hold.
+func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, error) {
+	s, err := newSelection(m, containers)
+	if err != nil {
+		return nil, err
+	}
+	started := map[string][]string{}
+	touched := map[string]bool{}
+	for _, name := range s.services {
+		needs := s.conditions(name, started, touched)
+		for _, c := range s.by[name] {
+			ref := refOf(c)
+			if c.IsRunning() && c.State != engine.Paused {
+				s.p.Unchanged = append(s.p.Unchanged, ref)
+				continue
+			}
+			touched[name] = true
+			last := s.p.add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
+			started[name] = append(started[name], s.postStart(ref, last))
+		}
+	}
+	if opt.Wait {
+		s.ready(opt.WaitTimeout, started)
+	}
+	return s.p, nil
+}
+
+func (s *selection) postStart(ref Ref, last string) string {
+	for i, hook := range s.m.PostStart[ref.Service] {
+		last = s.p.add(Node{
+			ID:      fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1),
+			Op:      Hook{Container: ref, Phase: "post_start", Index: i, Hook: hook},
+			Service: ref.Service,
+		}, last)
+	}
+	return last
+}
+
+func (s *selection) conditions(name string, started map[string][]string, touched map[string]bool) []string {
+	var out []string
+	for _, dep := range s.m.DependsOn[name] {
+		condition := Condition("")
+		switch dep.Condition {
+		case types.ServiceConditionHealthy:
+			condition = Healthy
+		case types.ServiceConditionCompletedSuccessfully:
+			condition = Completed
+		}
+		if condition == "" || len(s.by[dep.Service]) == 0 || s.holds(dep.Service, condition) && !touched[dep.Service] {
+			out = append(out, started[dep.Service]...)
+			continue
+		}
+		w := Wait{Service: dep.Service, Condition: condition, Optional: !dep.Required, Checked: map[string]bool{dep.Service: s.m.Checked[dep.Service]}}
+		for _, c := range s.by[dep.Service] {
+			w.Containers = append(w.Containers, refOf(c))
+		}
+		id := "service/" + dep.Service + "/" + string(condition)
+		if w.Optional {
+			id += "-optional"
+		}
+		out = append(out, s.p.add(Node{ID: id, Op: w, Service: dep.Service}, started[dep.Service]...))
+	}
+	return out
+}
+
+// holds tells whether a condition holds in the snapshot.
+func (s *selection) holds(service string, condition Condition) bool {
+	for _, c := range s.by[service] {
+		switch {
+		case condition == Healthy && c.Health != engine.Healthy:
+			return false
+		case condition == Completed && (c.State != engine.Exited || c.ExitCode != 0):
+			return false
+		}
+	}
+	return true
+}
+
+func (s *selection) ready(timeout time.Duration, started map[string][]string) {
+	w := Wait{Condition: Ready, Timeout: timeout, Checked: s.m.Checked}
+	var needs []string
+	for _, name := range s.services {
+		for _, c := range s.by[name] {
+			w.Containers = append(w.Containers, refOf(c))
+		}
+		needs = append(needs, started[name]...)
+	}
+	if len(w.Containers) > 0 {
+		s.p.add(Node{ID: "project/ready", Op: w, Cause: "--wait"}, needs...)
+	}
+}
+
+// Restart plans to restart containers in dependency order, each service when
+// the ones it depends on have been restarted.
+func RestartAll(m Model, containers []engine.Container, timeout *time.Duration) (*Plan, error) {
+	s, err := newSelection(m, containers)
+	if err != nil {
+		return nil, err
+	}
+	s.each(false, func(c engine.Container, needs []string) string {
+		ref := refOf(c)
+		if c.State == engine.Running {
+			needs = addPreStop(s.p, m.PreStop[ref.Service], ref, needs)
+		}
+		last := s.p.add(Node{ID: nodeID(c, "restart"), Op: Restart{Container: ref, Timeout: timeout}, Service: ref.Service}, needs...)
+		return s.postStart(ref, last)
+	})
+	return s.p, nil
+}
+
+// KillAll plans to send a signal to running containers.
+func KillAll(m Model, containers []engine.Container, signal string) *Plan {
+	return simple(m, containers, func(c engine.Container) (string, Operation) {
+		if !c.IsRunning() {
+			return "", nil
+		}
+		return "kill", Kill{Container: refOf(c), Signal: signal}
+	})
+}
+
+// PauseAll plans to pause running containers.
+func PauseAll(m Model, containers []engine.Container) *Plan {
+	return simple(m, containers, func(c engine.Container) (string, Operation) {
+		if c.State != engine.Running {
+			return "", nil
+		}
+		return "pause", Pause{Container: refOf(c)}
+	})
+}
+
+// UnpauseAll plans to let paused containers go on.
+func UnpauseAll(m Model, containers []engine.Container) *Plan {
+	return simple(m, containers, func(c engine.Container) (string, Operation) {
+		if c.State != engine.Paused {
+			return "", nil
+		}
+		return "unpause", Unpause{Container: refOf(c)}
+	})
+}
+
+// RemoveStopped plans to remove containers that do not run; with stop, running
+// ones are stopped first.
+func RemoveStopped(m Model, containers []engine.Container, stop, volumes bool) (*Plan, error) {
+	s, err := newSelection(m, containers)
+	if err != nil {
+		return nil, err
+	}
+	s.each(true, func(c engine.Container, needs []string) string {
+		if c.IsRunning() {
+			if !stop {
+				return ""
+			}
+			needs = []string{s.stop(c, nil, needs)}
+		}
+		return s.p.add(Node{
+			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
+			Op: Remove{Container: refOf(c), Volumes: volumes, Anonymous: anonymousOf(c, volumes)},
+		}, needs...)
+	})
+	return s.p, nil
+}
+
+func simple(m Model, containers []engine.Container, op func(engine.Container) (string, Operation)) *Plan {
+	p := newPlan(m.Project)
+	for _, c := range containers {
+		if verb, o := op(c); o != nil {
+			p.add(Node{ID: nodeID(c, verb), Op: o, Service: c.Labels[labels.Service]})
+		}
+	}
+	return p
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -83,6 +83,17 @@ func (l *liveWriter) Fd() uintptr {
 	return ^uintptr(0)
 }
 
+// coversBlock tells whether writing to w means drawing a live block again.
+func coversBlock(w io.Writer) bool {
+	l, ok := w.(*liveWriter)
+	if !ok {
+		return false
+	}
+	l.screen.mu.Lock()
+	defer l.screen.mu.Unlock()
+	return len(l.screen.block) > 0
+}
+
 // shareScreen puts one screen behind those of Out and Err that are terminals.
 func (t Terminal) shareScreen() Terminal {
 	var s *screen

@@ -116,7 +116,7 @@ func TestPlainProgressKeepsAnErrorOfManyLinesOnOne(t *testing.T) {
 	if err := play(t, r, ModePlain, []step{{0, e}}); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, r.err.String(), " Container a Error first second[31m\n")
+	equal(t, r.err.String(), " Container a Error first second\n")
 }
 
 func TestStatusStdoutMovesProgressToStandardOutput(t *testing.T) {

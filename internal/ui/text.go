@@ -72,7 +72,7 @@ func pad(s string, width int) string {
 }
 
 // oneLine makes s safe for a line of its own: line breaks and tabs become
-// spaces, other control characters, escape sequences among them, vanish.
+// spaces, escape sequences and other control characters vanish.
 func oneLine(s string) string {
 	if strings.IndexFunc(s, unicode.IsControl) < 0 {
 		return s
@@ -83,5 +83,20 @@ func oneLine(s string) string {
 			return -1
 		}
 		return r
-	}, s)
+	}, withoutSequences(s))
+}
+
+// withoutSequences takes out the control sequences of ECMA-48: ESC, "[",
+// parameters, and a final byte.
+func withoutSequences(s string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(s, "\x1b[")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		end := strings.IndexFunc(after, func(r rune) bool { return r >= '@' && r <= '~' })
+		s = after[end+1:] // an unfinished one loses only its start
+	}
 }

@@ -1,0 +1,116 @@
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/command/formatter/tabwriter"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// TopRow is one container of `top`.
+type TopRow struct {
+	Name string
+	engine.ProcessList
+}
+
+// Top prints the processes of containers: a title and a table for each.
+func Top(t Terminal, rows []TopRow) error {
+	var text bytes.Buffer
+	for _, r := range rows {
+		text.WriteString(r.Name + "\n")
+		w := tabwriter.NewWriter(&text, 4, 1, 2, ' ', 0)
+		for _, cells := range append([][]string{r.Titles}, r.Processes...) {
+			line := make([]string, len(cells))
+			for i, c := range cells {
+				line[i] = oneLine(c)
+			}
+			if _, err := io.WriteString(w, strings.Join(line, "\t")+"\n"); err != nil {
+				return err
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		text.WriteByte('\n')
+	}
+	_, err := text.WriteTo(t.Out)
+	return err
+}
+
+// Version prints berth's version; format is "", "pretty" or "json".
+func Version(t Terminal, version, format string, short bool) error {
+	switch {
+	case short:
+		return writeLine(t.Out, version)
+	case format == "json":
+		return writeJSON(t.Out, map[string]string{"version": version})
+	case format == "" || format == "pretty":
+		return writeLine(t.Out, "berth version "+version)
+	}
+	return fmt.Errorf("--format %q is unknown: use pretty or json", format)
+}
+
+// EventRow is one event of `events`.
+type EventRow struct {
+	engine.Event
+	Service string
+}
+
+// eventView is an event in JSON, in docker compose's form.
+type eventView struct {
+	Action     string            `json:"action"`
+	Attributes map[string]string `json:"attributes"`
+	ID         string            `json:"id"`
+	Service    string            `json:"service"`
+	Time       time.Time         `json:"time"`
+	Type       string            `json:"type"`
+}
+
+// Event prints one event, as text or as an object on a line.
+func Event(t Terminal, e EventRow, asJSON bool) error {
+	attributes := map[string]string{}
+	for k, v := range e.Attributes {
+		if !strings.HasPrefix(k, "com.docker.compose.") {
+			attributes[k] = v
+		}
+	}
+	action := e.Action
+	if e.Detail != "" {
+		action += ": " + e.Detail
+	}
+	at := e.Time.In(t.now().Location())
+	if asJSON {
+		return closedError(writeJSON(t.Out, eventView{
+			Action: action, Attributes: attributes, ID: e.ID, Service: e.Service, Time: at, Type: e.Kind,
+		}))
+	}
+	pairs := make([]string, 0, len(attributes))
+	for _, k := range sortedKeys(attributes) {
+		pairs = append(pairs, k+"="+attributes[k])
+	}
+	return closedError(writeLine(t.Out, fmt.Sprintf("%s %s %s %s (%s)",
+		at.Format("2006-01-02 15:04:05.000000"), e.Kind, oneLine(action), e.ID, oneLine(strings.Join(pairs, ", ")))))
+}
+
+// Lines prints plain lines, such as names, on Out.
+func Lines(t Terminal, lines []string) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	return writeLine(t.Out, strings.Join(lines, "\n"))
+}
+
+// JSON prints a value on a line of Out.
+func JSON(t Terminal, value any) error { return writeJSON(t.Out, value) }
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(value)
+}

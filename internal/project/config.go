@@ -9,7 +9,6 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
 	"github.com/opencontainers/go-digest"
-	"go.yaml.in/yaml/v4"
 )
 
 // ConfigFlags are the flags of `config`. Where several choose what to print, the
@@ -173,9 +172,9 @@ func rawConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) {
 	if f.Format == "json" {
 		return json.MarshalIndent(model, "", "  ")
 	}
-	text, err := yaml.Marshal(model)
+	text, err := encoded(model)
 	if err != nil {
-		return nil, fmt.Errorf("write the configuration: %w", err)
+		return nil, err
 	}
 	return styled(text)
 }

@@ -1,26 +1,75 @@
 package project
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 
 	"go.yaml.in/yaml/v4"
 )
 
-// lineWidth is where docker compose breaks long plain and quoted text.
-const lineWidth = 80
+// lineWidth is where docker compose breaks long plain and quoted text, yamlIndent how
+// far it indents.
+const (
+	lineWidth  = 80
+	yamlIndent = 2
+)
 
-// styled rewrites YAML of any style in the one that docker compose prints: two spaces,
+// encoded writes v as YAML with an indent of two and no line broken.
+func encoded(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := yaml.NewEncoder(&buf)
+	enc.SetIndent(yamlIndent)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return buf.Bytes(), nil
+}
+
+// blockHeader matches a line that opens a literal block without saying its indent:
+// leading spaces, dashes, key, and the sign for what is done with line breaks at the end.
+var blockHeader = regexp.MustCompile(
+	`^( *)((?:- )*)((?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^"'].*?): )?\|([+-]?)$`)
+
+// withHints says the indent of each literal block that starts with an empty line. The
+// encoder leaves it out, and whoever reads the text would take indent of the content
+// for indent of the block.
+func withHints(text []byte) []byte {
+	lines := bytes.Split(text, []byte("\n"))
+	block := -1 // indent of the block that a line may belong to
+	for i, line := range lines {
+		indent := len(line) - len(bytes.TrimLeft(line, " "))
+		if block >= 0 && (len(line) == indent || indent >= block) {
+			continue
+		}
+		block = -1
+		m := blockHeader.FindSubmatch(line)
+		if m == nil {
+			continue
+		}
+		block = len(m[1]) + len(m[2]) + yamlIndent
+		if len(m[3]) == 0 {
+			block -= len("- ")
+		}
+		if i+1 < len(lines) && len(bytes.TrimSpace(lines[i+1])) == 0 {
+			head := line[:len(line)-len(m[4])-1]
+			lines[i] = fmt.Appendf(nil, "%s|%d%s", head, yamlIndent, m[4])
+		}
+	}
+	return bytes.Join(lines, []byte("\n"))
+}
+
+// styled rewrites YAML, as encoded writes it, in the one that docker compose prints: two spaces,
 // lists indented, long text folded, words that only YAML 1.1 takes for booleans or
 // numbers in single quotes and other look-alikes in double quotes. Said explicitly it
 // does not depend on the defaults of the YAML library, which differ between releases.
 func styled(text []byte) ([]byte, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	if err := yaml.Unmarshal(withHints(text), &doc); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	restyle(&doc)
-	out, err := yaml.Dump(&doc, yaml.WithIndent(2), yaml.WithCompactSeqIndent(false),
+	out, err := yaml.Dump(&doc, yaml.WithIndent(yamlIndent), yaml.WithCompactSeqIndent(false),
 		yaml.WithLineWidth(lineWidth), yaml.WithUnicode(true), yaml.WithQuotePreference(yaml.QuoteLegacy))
 	if err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)

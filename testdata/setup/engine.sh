@@ -179,20 +179,23 @@ share_cgroups() {
   done
 }
 
+# is_ours: the process is the daemon that this script started. One that has
+# ended and that no init collects has no command line any more.
+is_ours() { tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -q -- "--pidfile $pidfile"; }
+
 # stop ends our own daemon only, which stops the containers on it.
 stop() {
-  local pid
+  local pid _
   pid=$(cat "$pidfile" 2>/dev/null) || fail "no engine was started here ($pidfile is missing); one under systemd stops with: systemctl stop docker"
-  if ! tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "--pidfile $pidfile"; then
+  if ! is_ours "$pid" 2>/dev/null; then
     rm -f "$pidfile"
     say "the engine had ended already"
     return
   fi
   say "stopping dockerd (pid $pid) and the containers on it"
   kill "$pid"
-  local _
   for _ in $(seq 1 120); do
-    if ! kill -0 "$pid" 2>/dev/null; then
+    if ! is_ours "$pid" 2>/dev/null; then
       say "stopped"
       return
     fi

@@ -175,8 +175,8 @@ func (s *selection) each(reverse bool, node func(c engine.Container, needs []str
 
 func nodeID(c engine.Container, verb string) string { return "container/" + c.Name + "/" + verb }
 
-// Stop plans to stop containers, dependents first.
-func Stop(m Model, containers []engine.Container, timeout *time.Duration) (*Plan, error) {
+// StopAll plans to stop containers, dependents first.
+func StopAll(m Model, containers []engine.Container, timeout *time.Duration) (*Plan, error) {
 	s, err := newSelection(m, containers)
 	if err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ func (s *selection) ready(timeout time.Duration, started map[string][]string) {
 	}
 }
 
-// Restart plans to restart containers in dependency order, each service when
+// RestartAll plans to restart containers in dependency order, each service when
 // the ones it depends on have been restarted.
 func RestartAll(m Model, containers []engine.Container, timeout *time.Duration) (*Plan, error) {
 	s, err := newSelection(m, containers)

@@ -1,0 +1,249 @@
+package execute
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/event"
+	"github.com/berth-dev/berth/pkg/labels"
+)
+
+// do carries out one operation. Short changing requests are not cut off by an
+// interruption: cutting one off would leave open whether it took effect.
+func (r *run) do(ctx context.Context, n *plan.Node) error {
+	whole := context.WithoutCancel(ctx)
+	short, cancel := context.WithTimeout(whole, mutationLimit)
+	defer cancel()
+	switch op := n.Op.(type) {
+	case plan.CreateNetwork:
+		_, err := r.e.CreateNetwork(short, op.Spec)
+		return err
+	case plan.RemoveNetwork:
+		return gone(r.e.RemoveNetwork(short, op.ID))
+	case plan.CreateVolume:
+		_, err := r.e.CreateVolume(short, op.Spec)
+		return err
+	case plan.RemoveVolume:
+		return gone(r.e.RemoveVolume(short, op.Name, false))
+	case plan.RemoveImage:
+		return gone(r.e.RemoveImage(short, op.Ref, false))
+	case plan.Connect:
+		return r.e.ConnectNetwork(short, op.Endpoint.Network, r.resolve(op.Container), op.Endpoint)
+	case plan.Disconnect:
+		return gone(r.e.DisconnectNetwork(short, op.NetworkID, r.resolve(op.Container), true))
+	case plan.CreateContainer:
+		return r.create(short, n.ID, op)
+	case plan.CopyFiles:
+		return r.e.CopyFiles(short, r.resolve(op.Container), op.Files)
+	case plan.Start:
+		return r.start(short, op)
+	case plan.Rename:
+		return r.e.RenameContainer(short, r.resolve(op.Container), op.Name)
+	case plan.Remove:
+		return r.remove(short, op)
+	}
+	if n.Committing {
+		ctx = whole
+	}
+	return r.long(ctx, n)
+}
+
+// long carries out the operations that may take their time and so end with the
+// context, unless they belong to a replacement under way.
+func (r *run) long(ctx context.Context, n *plan.Node) error {
+	switch op := n.Op.(type) {
+	case plan.Stop:
+		return gone(r.e.StopContainer(ctx, r.resolve(op.Container), engine.StopOptions{Timeout: op.Timeout}))
+	case plan.Restart:
+		r.watch.expectStart(r.resolve(op.Container))
+		return r.e.RestartContainer(ctx, r.resolve(op.Container), engine.StopOptions{Timeout: op.Timeout})
+	case plan.Kill:
+		return r.e.KillContainer(ctx, r.resolve(op.Container), op.Signal)
+	case plan.Pause:
+		return r.e.PauseContainer(ctx, r.resolve(op.Container))
+	case plan.Unpause:
+		return r.e.UnpauseContainer(ctx, r.resolve(op.Container))
+	case plan.Hook:
+		return r.hook(ctx, op)
+	case plan.Wait:
+		return r.wait(op)
+	case plan.Provide:
+		return r.provide(ctx, op)
+	}
+	return fmt.Errorf("operation %T is unknown to the executor", n.Op)
+}
+
+// gone takes "there is no such thing" for success of a removal or a stop.
+func gone(err error) error {
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// create creates a container, with the namespaces and volumes of others put in.
+func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) error {
+	spec := op.Spec
+	spec.Labels = make(map[string]string, len(op.Spec.Labels)+1)
+	for k, v := range op.Spec.Labels {
+		spec.Labels[k] = v
+	}
+	var parents []string
+	join := func(ref *plan.Ref) string {
+		parents = append(parents, ref.Service+"="+r.resolve(*ref))
+		return r.resolve(*ref)
+	}
+	for _, m := range []struct {
+		ref  *plan.Ref
+		mode *string
+	}{{op.Network, &spec.NetworkMode}, {op.IPC, &spec.IPCMode}, {op.PID, &spec.PIDMode}} {
+		if m.ref != nil {
+			*m.mode = "container:" + join(m.ref)
+		}
+	}
+	for _, from := range op.VolumesFrom {
+		source := join(&from.Container)
+		if from.Mode != "" {
+			source += ":" + from.Mode
+		}
+		spec.VolumesFrom = append(spec.VolumesFrom, source)
+	}
+	if len(parents) > 0 {
+		spec.Labels[labels.Parents] = strings.Join(parents, ",")
+	}
+	spec.Env = append(append([]string(nil), spec.Env...), r.provided(op.EnvFrom)...)
+	made, err := r.e.CreateContainer(ctx, spec)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.ids[id] = made.ID
+	r.mu.Unlock()
+	for _, w := range made.Warnings {
+		r.warn(spec.Service.Name, op.Final+": "+w)
+	}
+	return nil
+}
+
+// start starts a container. The event stream is open by then: what happens to
+// the container from here on is seen.
+func (r *run) start(ctx context.Context, op plan.Start) error {
+	if err := r.watch.opened(ctx); err != nil {
+		return err
+	}
+	id := r.resolve(op.Container)
+	r.watch.expectStart(id)
+	return r.e.StartContainer(ctx, id)
+}
+
+func (r *run) remove(ctx context.Context, op plan.Remove) error {
+	err := gone(r.e.RemoveContainer(ctx, r.resolve(op.Container), engine.RemoveOptions{Force: op.Force, Volumes: op.Volumes}))
+	if err != nil {
+		return err
+	}
+	for _, name := range op.Anonymous {
+		if err := gone(r.e.RemoveVolume(ctx, name, false)); err != nil && !errors.Is(err, engine.ErrInUse) && !errors.Is(err, engine.ErrConflict) {
+			return fmt.Errorf("anonymous volume of %s: %w", op.Container.Name, err)
+		}
+	}
+	return nil
+}
+
+// hook runs a post_start or pre_stop command. A pre_stop that fails is told of
+// but does not keep the container from being stopped.
+func (r *run) hook(ctx context.Context, op plan.Hook) error {
+	out := &lineWriter{emit: func(line string) {
+		r.opt.Sink.Emit(event.Event{
+			Version: event.Version, Time: r.now(), Kind: event.KindOutput, Project: r.p.Project,
+			Resource: event.Container, Name: op.Container.Name, Service: op.Container.Service, Text: line,
+		})
+	}}
+	var env []string
+	for k, v := range op.Hook.Environment {
+		if v != nil {
+			env = append(env, k+"="+*v)
+		}
+	}
+	sort.Strings(env)
+	code, err := r.e.Exec(ctx, r.resolve(op.Container), engine.ExecSpec{
+		Cmd: op.Hook.Command, User: op.Hook.User, WorkingDir: op.Hook.WorkingDir, Env: env, Privileged: op.Hook.Privileged,
+	}, engine.Streams{Out: out, Err: out})
+	out.flush()
+	if err == nil && code != 0 {
+		err = fmt.Errorf("exit code %d", code)
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("%s hook %d (%s) of %s: %w", op.Phase, op.Index+1, strings.Join(op.Hook.Command, " "), op.Container.Name, err)
+	if op.Phase == "pre_stop" {
+		r.warn(op.Container.Service, err.Error())
+		return nil
+	}
+	return err
+}
+
+func (r *run) provide(ctx context.Context, op plan.Provide) error {
+	if r.opt.Provider == nil {
+		return fmt.Errorf("provider %q: no providers can be run here", op.Config.Type)
+	}
+	env, err := r.opt.Provider.Provide(ctx, r.p.Project, op.Service, op.Config, op.Action)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.env[op.Service] = env
+	return nil
+}
+
+// provided are the variables that provider services offer, sorted.
+func (r *run) provided(services []string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	for _, s := range services {
+		for k, v := range r.env[s] {
+			out = append(out, k+"="+v)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// lineWriter hands on what is written to it line by line.
+type lineWriter struct {
+	mu   sync.Mutex
+	rest []byte
+	emit func(string)
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rest = append(w.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(w.rest, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		w.emit(strings.TrimSuffix(string(line), "\r"))
+		w.rest = rest
+	}
+}
+
+func (w *lineWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.rest) > 0 {
+		w.emit(string(w.rest))
+		w.rest = nil
+	}
+}

@@ -1,0 +1,111 @@
+package execute
+
+import (
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/event"
+)
+
+// steps are the words with which an operation is told of. An empty word is not
+// told.
+type steps struct {
+	resource, name string
+	begin, end     event.Status
+}
+
+// phase is what the end word means: a replacement's end is only one of its
+// container's, so everything told at an end is done.
+func (steps) phase() event.Phase { return event.Done }
+
+func stepsOf(op plan.Operation) steps {
+	switch o := op.(type) {
+	case plan.CreateNetwork:
+		return steps{event.Network, o.Spec.Name, event.Creating, event.Created}
+	case plan.RemoveNetwork:
+		return steps{event.Network, o.Name, event.Removing, event.Removed}
+	case plan.CreateVolume:
+		return steps{event.Volume, o.Spec.Name, event.Creating, event.Created}
+	case plan.RemoveVolume:
+		return steps{event.Volume, o.Name, event.Removing, event.Removed}
+	case plan.RemoveImage:
+		return steps{event.Image, o.Ref, event.Removing, event.Removed}
+	case plan.Provide:
+		if o.Action == "down" {
+			return steps{event.Service, o.Service, event.Removing, event.Removed}
+		}
+		return steps{event.Service, o.Service, event.Creating, event.Created}
+	case plan.CreateContainer:
+		if o.Replaces != nil {
+			return steps{event.Container, o.Final, event.Recreate, ""}
+		}
+		return steps{event.Container, o.Final, event.Creating, event.Created}
+	default:
+		return containerSteps(op)
+	}
+}
+
+func containerSteps(op plan.Operation) steps {
+	told := func(ref plan.Ref, begin, end event.Status) steps {
+		return steps{event.Container, ref.Name, begin, end}
+	}
+	switch o := op.(type) {
+	case plan.Start:
+		return told(o.Container, event.Starting, event.Started)
+	case plan.Restart:
+		return told(o.Container, event.Restarting, event.Restarted)
+	case plan.Kill:
+		return told(o.Container, event.Killing, event.Killed)
+	case plan.Pause:
+		return told(o.Container, event.Pausing, event.Paused)
+	case plan.Unpause:
+		return told(o.Container, event.Unpausing, event.Unpaused)
+	case plan.Connect:
+		return told(o.Container, "", "")
+	case plan.Disconnect:
+		return told(o.Container, "", "")
+	case plan.CopyFiles:
+		return told(o.Container, "", "")
+	case plan.Hook:
+		return told(o.Container, "", "")
+	case plan.Stop:
+		if o.Replacing {
+			return told(o.Container, "", "")
+		}
+		return told(o.Container, event.Stopping, event.Stopped)
+	case plan.Remove:
+		if o.Replacing {
+			return told(o.Container, "", "")
+		}
+		return told(o.Container, event.Removing, event.Removed)
+	case plan.Rename:
+		if o.Replacing {
+			return steps{event.Container, o.Name, "", event.Recreated}
+		}
+		return steps{event.Container, o.Name, event.Renaming, event.Renamed}
+	}
+	return steps{} // a Wait tells of its containers one by one
+}
+
+func (r *run) emit(n *plan.Node, s steps, status event.Status, phase event.Phase, text string) {
+	if status == "" || s.resource == "" {
+		return
+	}
+	r.opt.Sink.Emit(event.Event{
+		Version: event.Version, Time: r.now(), Kind: event.KindStatus, Project: r.p.Project,
+		Resource: s.resource, Name: s.name, Service: n.Service, Status: status, Phase: phase, Text: text,
+		DryRun: r.opt.DryRun,
+	})
+}
+
+// tell emits a container's status on behalf of a wait.
+func (r *run) tell(ref plan.Ref, status event.Status, phase event.Phase, code *int) {
+	r.opt.Sink.Emit(event.Event{
+		Version: event.Version, Time: r.now(), Kind: event.KindStatus, Project: r.p.Project,
+		Resource: event.Container, Name: ref.Name, Service: ref.Service, Status: status, Phase: phase, ExitCode: code,
+	})
+}
+
+func (r *run) warn(service, text string) {
+	r.opt.Sink.Emit(event.Event{
+		Version: event.Version, Time: r.now(), Kind: event.KindWarning, Project: r.p.Project, Service: service, Text: text,
+	})
+}

@@ -1,0 +1,371 @@
+package execute
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/event"
+)
+
+const (
+	// crashLimit is how many exits since its start make a container that its
+	// restart policy keeps starting again a crash loop.
+	crashLimit = 5
+	// settleHealthy and settleRunning are how long a container must stay healthy,
+	// or running where it has no health check, before Ready holds.
+	settleHealthy = time.Second
+	settleRunning = 2 * time.Second
+	// reportLimit bounds the gathering of a failure's details.
+	reportLimit = 5 * time.Second
+	// reportLines is how many log lines a failure shows.
+	reportLines = "10"
+)
+
+var (
+	errWaitTimeout = errors.New("timed out")
+	// errWaitGivenUp ends waits that a failure elsewhere has made pointless.
+	errWaitGivenUp = errors.New("given up because of another failure")
+)
+
+// WaitError is a condition that was not met, with what is needed to see why.
+type WaitError struct {
+	Service   string
+	Container string
+	Reason    string // "is unhealthy", "exited (1)", ...
+	// Dependency says that another service was waiting for this one.
+	Dependency bool
+	Probe      string   // the output of the last health probe
+	Logs       []string // the last log lines
+	Others     []*WaitError
+}
+
+// Error is one line that names the container and the reason.
+func (e *WaitError) Error() string {
+	s := fmt.Sprintf("container %s %s", e.Container, e.Reason)
+	if e.Dependency {
+		s = "dependency failed to start: " + s
+	}
+	for _, o := range e.Others {
+		s += fmt.Sprintf("; container %s %s", o.Container, o.Reason)
+	}
+	return s
+}
+
+// judgement is how a container stands towards a condition.
+type judgement int
+
+const (
+	pending judgement = iota
+	met
+	failed
+)
+
+// waiting is the state of one Wait node.
+type waiting struct {
+	r      *run
+	op     plan.Wait
+	ids    []string
+	probed []bool // the container has a health check
+	policy []string
+	asked  []bool // policy is known
+	told   []bool
+}
+
+// wait carries out a Wait.
+func (r *run) wait(op plan.Wait) error {
+	ctx := r.waitCtx
+	if err := r.watch.opened(ctx); err != nil {
+		return err
+	}
+	n := len(op.Containers)
+	w := &waiting{
+		r: r, op: op, ids: make([]string, n), probed: make([]bool, n), policy: make([]string, n),
+		asked: make([]bool, n), told: make([]bool, n),
+	}
+	if err := w.prepare(ctx); err != nil {
+		return w.ended(ctx, err)
+	}
+	for {
+		err := w.once(ctx)
+		if err == errGoOn {
+			continue
+		}
+		return err
+	}
+}
+
+var errGoOn = errors.New("go on")
+
+// once looks at all containers and returns when the condition is met or cannot
+// be met any more; otherwise it sleeps until something has changed.
+func (w *waiting) once(ctx context.Context) error {
+	lives, changed, err := w.r.watch.look(w.ids)
+	if err != nil {
+		return err
+	}
+	all, wake := true, heartbeat
+	for i := range lives {
+		j, reason, recheck, err := w.judge(ctx, i, lives[i])
+		if err != nil {
+			return w.ended(ctx, err)
+		}
+		switch {
+		case j == failed:
+			return w.failure(i, reason)
+		case j == met:
+			w.tellMet(i, lives[i])
+		default:
+			all = false
+			if recheck > 0 {
+				wake = min(wake, recheck)
+			}
+		}
+	}
+	if all {
+		return nil
+	}
+	timer := time.NewTimer(wake)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+		if wake == heartbeat {
+			if err := w.r.watch.beat(ctx); err != nil {
+				return w.ended(ctx, err)
+			}
+		}
+	case <-ctx.Done():
+		return w.ended(ctx, ctx.Err())
+	}
+	return errGoOn
+}
+
+// prepare finds out which containers are still unknown to the event stream and
+// which have a health check, with as few requests as that takes.
+func (w *waiting) prepare(ctx context.Context) error {
+	for i, ref := range w.op.Containers {
+		w.ids[i] = w.r.resolve(ref)
+		if !w.op.Quiet {
+			w.r.tell(ref, event.Waiting, event.Working, nil)
+		}
+	}
+	lives, _, err := w.r.watch.look(w.ids)
+	if err != nil {
+		return err
+	}
+	for i := range lives {
+		if !lives[i].known && lives[i].wanted == 0 {
+			if err := w.r.watch.sync(ctx); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	for i, ref := range w.op.Containers {
+		w.probed[i] = w.op.Checked[ref.Service]
+		if w.probed[i] || w.op.Condition == plan.Completed {
+			continue
+		}
+		detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
+		if err != nil {
+			return err
+		}
+		w.probed[i] = detail.HasHealth
+		w.policy[i], w.asked[i] = detail.RestartPolicy, true
+	}
+	return nil
+}
+
+// judge says how one container stands. recheck, when set, is when time alone may
+// change that.
+func (w *waiting) judge(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+	switch {
+	case l.gone:
+		return failed, "was removed", 0, nil
+	case !l.settled():
+		return pending, "", 0, nil
+	case l.exited:
+		return w.judgeExit(ctx, i, l)
+	case l.deaths >= crashLimit && w.op.Condition != plan.Healthy:
+		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
+	case w.op.Condition == plan.Completed:
+		return pending, "", 0, nil
+	case w.probed[i]:
+		return w.judgeHealth(l)
+	case w.op.Condition == plan.Healthy:
+		return failed, "has no healthcheck configured", 0, nil
+	case !l.running:
+		return pending, "", 0, nil
+	}
+	j, recheck := w.settle(l, settleRunning)
+	return j, "", recheck, nil
+}
+
+func (w *waiting) judgeHealth(l life) (judgement, string, time.Duration, error) {
+	switch l.health {
+	case engine.Unhealthy:
+		return failed, "is unhealthy", 0, nil
+	case engine.Healthy:
+		if w.op.Condition == plan.Healthy {
+			return met, "", 0, nil
+		}
+		j, recheck := w.settle(l, settleHealthy)
+		return j, "", recheck, nil
+	}
+	return pending, "", 0, nil
+}
+
+// settle asks that a state has lasted for a while.
+func (w *waiting) settle(l life, d time.Duration) (judgement, time.Duration) {
+	if l.since.IsZero() {
+		return met, 0
+	}
+	if left := d - w.r.now().Sub(l.since); left > 0 {
+		return pending, left
+	}
+	return met, 0
+}
+
+// judgeExit tells a finished one-shot from a failure and from a container that
+// its restart policy will start again.
+func (w *waiting) judgeExit(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+	if !w.asked[i] {
+		detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return pending, "", 0, err
+		}
+		w.policy[i], w.asked[i] = detail.RestartPolicy, true
+	}
+	restarts := w.policy[i] == "always" || w.policy[i] == "unless-stopped" || w.policy[i] == "on-failure" && l.code != 0
+	switch {
+	case restarts && l.deaths >= crashLimit:
+		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
+	case restarts:
+		return pending, "", 0, nil
+	case l.code == 0 && w.op.Condition != plan.Healthy:
+		return met, "", 0, nil
+	case w.op.Condition == plan.Completed && !w.op.OneOff:
+		return failed, fmt.Sprintf("didn't complete successfully: exited (%d)", l.code), 0, nil
+	}
+	return failed, fmt.Sprintf("exited (%d)", l.code), 0, nil
+}
+
+func (w *waiting) tellMet(i int, l life) {
+	if w.told[i] || w.op.Quiet {
+		return
+	}
+	w.told[i] = true
+	ref := w.op.Containers[i]
+	switch {
+	case l.exited:
+		w.r.tell(ref, event.Exited, event.Done, &l.code)
+	case w.probed[i]:
+		w.r.tell(ref, event.Healthy, event.Done, nil)
+	default:
+		w.r.tell(ref, event.Running, event.Done, nil)
+	}
+}
+
+// failure makes the error of a container that does not meet the condition; for
+// an optional dependency it is only a warning.
+func (w *waiting) failure(i int, reason string) error {
+	ref := w.op.Containers[i]
+	if w.op.Optional {
+		w.r.warn(ref.Service, fmt.Sprintf("optional dependency %s: container %s %s", ref.Service, ref.Name, reason))
+		return nil
+	}
+	e := w.report(i, reason)
+	w.r.tell(ref, event.Error, event.Failed, nil)
+	return e
+}
+
+// ended turns the end of the wait's context into what it means.
+func (w *waiting) ended(ctx context.Context, err error) error {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return err
+	case errors.Is(cause, errWaitGivenUp):
+		return errWaitGivenUp
+	case !errors.Is(cause, errWaitTimeout):
+		return ctx.Err()
+	}
+	return w.timedOut()
+}
+
+// timedOut names every container that is not ready.
+func (w *waiting) timedOut() error {
+	lives, _, err := w.r.watch.look(w.ids)
+	if err != nil {
+		return err
+	}
+	var first *WaitError
+	ctx := context.WithoutCancel(w.r.waitCtx)
+	for i := range lives {
+		j, reason, _, err := w.judge(ctx, i, lives[i])
+		if err != nil || j == met {
+			continue
+		}
+		if j == pending {
+			reason = "is not " + string(w.op.Condition) + " after " + w.r.opt.WaitTimeout.String() + w.standing(i, lives[i])
+		}
+		e := w.report(i, reason)
+		if first == nil {
+			first = e
+		} else {
+			first.Others = append(first.Others, e)
+		}
+	}
+	if first == nil {
+		return fmt.Errorf("timed out after %s", w.r.opt.WaitTimeout)
+	}
+	return first
+}
+
+func (w *waiting) standing(i int, l life) string {
+	switch {
+	case l.exited && w.policy[i] != "":
+		return fmt.Sprintf(": it keeps restarting, last exited (%d)", l.code)
+	case l.deaths > 0:
+		return fmt.Sprintf(": it has exited %d times, last with (%d)", l.deaths, l.code)
+	case l.running && w.probed[i]:
+		return ": its health check has not passed"
+	case l.running:
+		return ": it is still running"
+	}
+	return ": it is not running"
+}
+
+// report gathers what shows why a container failed. What cannot be had is left
+// out: the failure itself must reach the user.
+func (w *waiting) report(i int, reason string) *WaitError {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
+	defer cancel()
+	ref := w.op.Containers[i]
+	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready}
+	detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
+	if err != nil {
+		return e
+	}
+	if n := len(detail.Probes); n > 0 {
+		p := detail.Probes[n-1]
+		e.Probe = fmt.Sprintf("exit code %d: %s", p.ExitCode, strings.TrimSpace(p.Output))
+	}
+	if detail.OOMKilled {
+		e.Reason += ", killed because it was out of memory"
+	}
+	var buf bytes.Buffer
+	if err := w.r.e.Logs(ctx, w.ids[i], engine.LogOptions{Tail: reportLines, TTY: detail.Tty}, &buf, &buf); err == nil {
+		for _, line := range strings.Split(strings.TrimRight(buf.String(), "\n"), "\n") {
+			if line != "" {
+				e.Logs = append(e.Logs, strings.TrimRight(line, "\r"))
+			}
+		}
+	}
+	return e
+}

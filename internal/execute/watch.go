@@ -1,0 +1,269 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+const (
+	// reconnectLimit is how long a broken event stream is tried again before
+	// the engine counts as gone.
+	reconnectLimit = 10 * time.Second
+	// reconnectPause is the time between two tries.
+	reconnectPause = 250 * time.Millisecond
+	// heartbeat is how often a wait that hears nothing asks whether the engine
+	// still answers; the answer also corrects what the stream may have missed.
+	heartbeat = 10 * time.Second
+	// heartbeatLimit is how long the answer may take.
+	heartbeatLimit = 4 * time.Second
+)
+
+// life is what the event stream has told of one container since it was opened.
+type life struct {
+	known   bool // an event or a list has told of it
+	running bool
+	exited  bool
+	gone    bool
+	code    int
+	health  engine.Health
+	starts  int // start events seen
+	wanted  int // starts that must have been seen before its state counts
+	deaths  int // exits since the last start that was asked for
+	// since is when it last became running, healthy or exited; zero when that
+	// was before the stream.
+	since time.Time
+}
+
+// settled tells whether the starts asked for have happened.
+func (l *life) settled() bool { return l.known && l.starts >= l.wanted }
+
+// watch follows the engine's event stream and keeps the state of each container.
+type watch struct {
+	e       Watcher
+	project string
+	now     func() time.Time
+
+	ready     chan struct{} // closed when the stream is open, or never will be
+	readyOnce sync.Once
+
+	mu      sync.Mutex
+	lives   map[string]*life
+	changed chan struct{} // closed and replaced at every change
+	err     error         // why the stream is lost for good
+	last    time.Time     // the time of the last event, by the engine's clock
+	synced  bool
+	off     bool
+}
+
+func newWatch(e Watcher, project string) *watch {
+	return &watch{
+		e: e, project: project, now: time.Now, ready: make(chan struct{}),
+		lives: map[string]*life{}, changed: make(chan struct{}),
+	}
+}
+
+// disable makes the watch one that follows nothing.
+func (w *watch) disable() {
+	w.off = true
+	w.readyOnce.Do(func() { close(w.ready) })
+}
+
+// opened waits until the stream is open.
+func (w *watch) opened(ctx context.Context) error {
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// run follows the stream until the context ends, opening it again when it breaks.
+func (w *watch) run(ctx context.Context) {
+	var lostSince time.Time
+	for ctx.Err() == nil {
+		err := w.follow(ctx, &lostSince)
+		if ctx.Err() != nil {
+			return
+		}
+		if lostSince.IsZero() {
+			lostSince = w.now()
+		}
+		if w.now().Sub(lostSince) >= reconnectLimit || !w.everOpened() {
+			w.fail(err)
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(reconnectPause):
+		}
+	}
+}
+
+func (w *watch) everOpened() bool {
+	select {
+	case <-w.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// fail gives up: every wait ends with the error.
+func (w *watch) fail(err error) {
+	if err == nil {
+		err = &engine.Error{Op: "follow the events of", Name: w.e.Endpoint(), Kind: engine.ErrUnreachable, Text: "the engine closed the stream"}
+	}
+	w.mu.Lock()
+	w.err = err
+	w.broadcast()
+	w.mu.Unlock()
+	w.readyOnce.Do(func() { close(w.ready) })
+}
+
+// follow opens the stream once and reads it to its end.
+func (w *watch) follow(ctx context.Context, lostSince *time.Time) error {
+	filter := engine.EventFilter{Project: w.project, Kinds: []string{"container"}}
+	w.mu.Lock()
+	if !w.last.IsZero() {
+		filter.Since = strconv.FormatInt(w.last.Unix(), 10) + "." + fmt.Sprintf("%09d", w.last.Nanosecond()+1)
+	}
+	again := w.everOpened()
+	w.mu.Unlock()
+	stream, err := w.e.Events(ctx, filter)
+	if err != nil {
+		return err
+	}
+	*lostSince = time.Time{}
+	w.readyOnce.Do(func() { close(w.ready) })
+	if again {
+		if err := w.sync(ctx); err != nil {
+			return err
+		}
+	}
+	for ev := range stream.C {
+		w.take(ev)
+	}
+	return stream.Err()
+}
+
+// take notes one event.
+func (w *watch) take(ev engine.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ev.Time.After(w.last) {
+		w.last = ev.Time
+	}
+	l := w.life(ev.ID)
+	switch ev.Action {
+	case "start":
+		l.known, l.running, l.exited, l.health = true, true, false, engine.NoHealth
+		l.starts++
+		l.since = w.now()
+	case "die":
+		l.known, l.running, l.exited, l.health = true, false, true, engine.NoHealth
+		l.code, _ = ev.ExitCode()
+		l.deaths++
+		l.since = w.now()
+	case "destroy":
+		l.known, l.running, l.gone = true, false, true
+	case "health_status":
+		l.known = true
+		l.health = engine.Health(ev.Detail)
+		l.since = w.now()
+	default:
+		return
+	}
+	w.broadcast()
+}
+
+func (w *watch) life(id string) *life {
+	l := w.lives[id]
+	if l == nil {
+		l = &life{}
+		w.lives[id] = l
+	}
+	return l
+}
+
+func (w *watch) broadcast() {
+	close(w.changed)
+	w.changed = make(chan struct{})
+}
+
+// expectStart says that a container is about to be started: whatever was known
+// of it before counts no longer.
+func (w *watch) expectStart(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.life(id)
+	l.wanted = l.starts + 1
+	l.deaths = 0
+}
+
+// sync reads the state of all containers with one list, for those that no event
+// has told of and, after a break of the stream, for all.
+func (w *watch) sync(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, heartbeatLimit)
+	defer cancel()
+	list, err := w.e.Containers(ctx, engine.ContainerFilter{Project: w.project})
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return &engine.Error{Op: "reach", Name: w.e.Endpoint(), Kind: engine.ErrUnreachable, Text: "the engine does not answer"}
+		}
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen := map[string]bool{}
+	for _, c := range list {
+		seen[c.ID] = true
+		l := w.life(c.ID)
+		running := c.State == engine.Running || c.State == engine.Paused
+		if l.known && l.settled() && l.running == running && (l.health == c.Health || c.Health == engine.Starting) {
+			continue
+		}
+		if !l.settled() && l.wanted > 0 && c.State == engine.Created {
+			continue // its start is still under way
+		}
+		l.known, l.running, l.exited = true, running, c.State == engine.Exited || c.State == engine.Dead
+		l.code, l.health = c.ExitCode, c.Health
+		if l.starts < l.wanted && (running || l.exited) && w.synced {
+			l.starts = l.wanted
+		}
+	}
+	for id, l := range w.lives {
+		if !seen[id] && l.known {
+			l.gone, l.running = true, false
+		}
+	}
+	w.synced = true
+	w.broadcast()
+	return nil
+}
+
+// look returns a copy of what is known of a container, and the channel that is
+// closed at the next change.
+func (w *watch) look(ids []string) ([]life, <-chan struct{}, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]life, len(ids))
+	for i, id := range ids {
+		out[i] = *w.life(id)
+	}
+	return out, w.changed, w.err
+}
+
+// beat asks the engine for a sign of life on behalf of waits that hear nothing.
+func (w *watch) beat(ctx context.Context) error {
+	return w.sync(ctx)
+}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -91,7 +92,7 @@ func (l *live) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flush()
-	if len(l.rows) == 0 {
+	if len(l.rows) == 0 || l.term.height() < 2 { // on one line, only the end can be shown
 		return
 	}
 	l.keep(l.screen.draw(l.frame(false)))
@@ -175,7 +176,12 @@ func (l *live) parent(e event.Event) *row {
 	if r := l.byName[e.Parent]; r != nil {
 		return r
 	}
-	return l.row(event.Image+" "+e.Parent, e.Parent, e.Time)
+	name := strings.TrimPrefix(e.Parent, event.Image+" ")
+	r := l.row(event.Image+" "+name, name, e.Time)
+	if r.status == "" {
+		r.status = string(event.Pulling)
+	}
+	return r
 }
 
 func (r *row) part(e event.Event) {

@@ -80,7 +80,10 @@ func visible(rows []*row, lines int) (shown []*row, rest string) {
 	if len(rows) <= lines {
 		return rows, ""
 	}
-	room := max(lines-1, 1)
+	room := lines - 1
+	if lines < 2 { // no room to say what is left out
+		room = lines
+	}
 	show := map[*row]bool{}
 	take := func(want func(*row) bool, from []*row) {
 		for _, r := range from {
@@ -94,11 +97,28 @@ func visible(rows []*row, lines int) (shown []*row, rest string) {
 	for i := len(rows) - 1; i >= 0; i-- {
 		take(func(r *row) bool { return !show[r] }, rows[i:i+1])
 	}
+	if lines >= 2 {
+		rest = restOf(rows, show)
+	}
+	return shownOf(rows, show), rest
+}
+
+// shownOf keeps the order of the rows.
+func shownOf(rows []*row, show map[*row]bool) (shown []*row) {
+	for _, r := range rows {
+		if show[r] {
+			shown = append(shown, r)
+		}
+	}
+	return shown
+}
+
+// restOf counts the rows that are left out.
+func restOf(rows []*row, show map[*row]bool) string {
 	hiddenDone, hidden := 0, 0
 	for _, r := range rows {
 		switch {
 		case show[r]:
-			shown = append(shown, r)
 		case r.phase == event.Done || r.phase == event.Warn:
 			hiddenDone++
 		default:
@@ -106,9 +126,9 @@ func visible(rows []*row, lines int) (shown []*row, rest string) {
 		}
 	}
 	if hidden == 0 {
-		return shown, fmt.Sprintf("%d more done", hiddenDone)
+		return fmt.Sprintf("%d more done", hiddenDone)
 	}
-	return shown, fmt.Sprintf("%d more, %d of them done", hidden+hiddenDone, hiddenDone)
+	return fmt.Sprintf("%d more, %d of them done", hidden+hiddenDone, hiddenDone)
 }
 
 func layoutFor(rows []*row, avail int) layout {

@@ -62,7 +62,7 @@ func TestFramesFitEveryWidthAndHeight(t *testing.T) {
 			r.Width, r.Height = fixed(width), fixed(height)
 			l := watch(r, append(up(), step{0, status(event.Container, "データベース-1", event.Creating)}))
 			lines := l.frame(false)
-			if len(lines) > max(height-1, 3) {
+			if len(lines) > max(height-1, 1) {
 				t.Fatalf("%d lines at height %d", len(lines), height)
 			}
 			for _, x := range lines {
@@ -177,6 +177,21 @@ func TestCloseGivesTheCursorBack(t *testing.T) {
 	if strings.Count(got, hideCursor) != 1 || !strings.HasSuffix(got, showCursor) {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestRestoreGivesTheCursorBackAndStopsDrawing(t *testing.T) {
+	r := newRecorder().asTTY(false)
+	term := r.shareScreen()
+	l := newLive(term, ProgressOptions{})
+	if err := l.show(status(event.Container, "a", event.Creating)); err != nil {
+		t.Fatal(err)
+	}
+	l.tick()
+	r.err.Reset()
+	Restore(term)
+	r.clock.pass(time.Second)
+	l.tick()
+	equal(t, r.err.String(), showCursor)
 }
 
 func TestPullAddsUpItsLayers(t *testing.T) {

@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -242,4 +246,30 @@ func TestEventsAfterCloseAreDropped(t *testing.T) {
 	}
 	p.Emit(status(event.Network, "n", event.Created))
 	equal(t, r.err.String(), "")
+}
+
+// The wire form is a promise: the document must speak of every field, kind and
+// phase there is, and of the present version.
+func TestTheProgressDocumentIsComplete(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "progress-events.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []string{fmt.Sprintf("Version: %d", event.Version)}
+	fields := reflect.TypeFor[event.Event]()
+	for i := range fields.NumField() {
+		name, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
+		words = append(words, "| `"+name+"` |")
+	}
+	for _, k := range []event.Kind{event.KindStatus, event.KindWarning, event.KindNotice, event.KindOutput, event.KindSummary} {
+		words = append(words, "| `"+string(k)+"` |")
+	}
+	for _, p := range []event.Phase{event.Working, event.Done, event.Warn, event.Failed} {
+		words = append(words, "`"+string(p)+"`")
+	}
+	for _, w := range words {
+		if !bytes.Contains(text, []byte(w)) {
+			t.Errorf("%s is missing", w)
+		}
+	}
 }

@@ -204,6 +204,24 @@ func (s *screen) finish(final []line) error {
 	return err
 }
 
+// Restore leaves the terminal as it should be at once, for exits that do not
+// come by [Progress.Close]: the live view stays as it is, the cursor comes back.
+func Restore(t Terminal) {
+	w, _, _ := t.status()
+	l, ok := w.(*liveWriter)
+	if !ok {
+		return
+	}
+	s := l.screen
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hidden {
+		// The process is about to end; there is nobody to tell.
+		_, _ = io.WriteString(s.w, showCursor)
+	}
+	s.block, s.hidden, s.suspended = nil, false, true
+}
+
 // suspend takes the block off the screen so that a prompt can use it; the
 // returned function lets it come back with its next drawing.
 func (s *screen) suspend() (resume func()) {

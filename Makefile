@@ -2,8 +2,8 @@
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-COMMIT  ?= $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+# The version is the tag that git knows, else the commit; without git it is dev.
+VERSION ?= $(or $(shell git describe --tags --match "v*" --dirty 2>/dev/null | sed "s/^v//"),0.0.0-dev$(addprefix +,$(shell git rev-parse --short HEAD 2>/dev/null)))
 
 # CI may lack HOME, and Go needs one for its cache.
 HOME := $(or $(HOME),$(shell getent passwd `id -u` | cut -d: -f6),/tmp)
@@ -12,7 +12,7 @@ export HOME
 # is stamped below.
 export GOFLAGS += -buildvcs=false
 
-LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down engine engine-stop test build lint bench install uninstall clean

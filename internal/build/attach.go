@@ -1,13 +1,14 @@
 package build
 
 import (
+	"path"
 	"strings"
 
 	"github.com/moby/buildkit/client"
 )
 
 // setFiles names the job's context and Dockerfile to the frontend.
-func (r request) setFiles(j *job) {
+func (r request) setFiles(j *job, o Options) {
 	if j.files.filename != "" {
 		r.attrs["filename"] = j.files.filename
 	}
@@ -17,8 +18,29 @@ func (r request) setFiles(j *job) {
 	if j.files.remote != "" {
 		r.attrs[contextName] = j.files.remote
 	}
+	if o.lacks(modernFrontend) {
+		r.splitSubfolder(j)
+	}
 	for name, value := range j.target.Build.AdditionalContexts {
 		r.attrs["context:"+name] = namedContext(j, value)
+	}
+}
+
+// splitSubfolder takes the folder out of a "repository#branch:folder" context,
+// for engines whose git source has no such thing.
+func (r request) splitSubfolder(j *job) {
+	repository, fragment, _ := strings.Cut(j.files.remote, "#")
+	branch, folder, ok := strings.Cut(fragment, ":")
+	if !ok || folder == "" {
+		return
+	}
+	r.attrs[contextName] = repository
+	if branch != "" {
+		r.attrs[contextName] += "#" + branch
+	}
+	r.attrs["contextsubdir"] = folder
+	if j.dockerfile == "" {
+		r.attrs["filename"] = path.Join(folder, either(j.files.filename, "Dockerfile"))
 	}
 }
 

@@ -36,16 +36,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func newError(j *job, err error) *Error {
 	failure := &Error{Service: j.target.Service, Err: err}
 	for _, source := range errdefs.Sources(err) {
-		if source.Info == nil || len(source.Ranges) == 0 {
-			continue
-		}
-		var excerpt strings.Builder
-		if source.Print(&excerpt) == nil {
-			failure.Excerpt += excerpt.String()
-		}
-		if failure.Where == "" {
-			failure.Where = fmt.Sprintf("%s:%d", source.Info.Filename, source.Ranges[0].Start.GetLine())
-		}
+		where, lines := excerpt(source)
+		failure.Excerpt += lines
+		failure.Where = either(failure.Where, where)
 	}
 	return failure
 }

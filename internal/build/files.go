@@ -3,7 +3,6 @@ package build
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,10 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/moby/buildkit/util/staticfs"
 	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/tonistiigi/fsutil"
-	fstypes "github.com/tonistiigi/fsutil/types"
 )
 
 // maxDockerfile is the largest Dockerfile that is read, in bytes.
@@ -143,19 +140,11 @@ func (f *buildFiles) excludes() ([]string, error) {
 // dockerfileFS is a folder with nothing but the Dockerfile and its own
 // .dockerignore.
 func (f *buildFiles) dockerfileFS() fsutil.FS {
-	folder := staticfs.NewFS()
-	folder.Add(f.filename, stat(f.dockerfile), f.dockerfile)
+	folder := memoryFS{f.filename: f.dockerfile}
 	if f.ownIgnore {
-		folder.Add(f.filename+ignoreFile, stat(f.ignore), f.ignore)
+		folder[f.filename+ignoreFile] = f.ignore
 	}
 	return folder
-}
-
-// stat describes a file made up from content. The engine takes a file with the
-// size and time it knows for unchanged, so the time is drawn from the content.
-func stat(content []byte) *fstypes.Stat {
-	sum := sha256.Sum256(content)
-	return &fstypes.Stat{Mode: 0o644, ModTime: int64(binary.BigEndian.Uint64(sum[:8]) >> 3)}
 }
 
 // isRemote tells whether a context is fetched by the engine.

@@ -1,7 +1,15 @@
 package build
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
@@ -45,3 +53,39 @@ type brokenFile struct {
 
 func (f brokenFile) Read([]byte) (int, error) { return 0, f.err }
 func (f brokenFile) Close() error             { return nil }
+
+// memoryFS is a folder of files that are in memory, by name.
+type memoryFS map[string][]byte
+
+// Walk visits the file called target, or all of them for the folder itself.
+func (m memoryFS) Walk(_ context.Context, target string, visit fs.WalkDirFunc) error {
+	target = strings.Trim(target, `/\`)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if target != "" && target != name {
+			continue
+		}
+		if err := visit(name, &fsutil.DirEntryInfo{Stat: stat(name, m[name])}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open opens a file.
+func (m memoryFS) Open(name string) (io.ReadCloser, error) {
+	content, ok := m[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return io.NopCloser(bytes.NewReader(content)), nil
+}
+
+// stat describes a file that is in memory. The engine takes a file with the
+// size and time it knows for unchanged, so the time is drawn from the content.
+func stat(name string, content []byte) *fstypes.Stat {
+	sum := sha256.Sum256(content)
+	return &fstypes.Stat{
+		Path: name, Mode: 0o644, Size: int64(len(content)),
+		ModTime: int64(binary.BigEndian.Uint64(sum[:8]) >> 3),
+	}
+}

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 	"github.com/moby/buildkit/session/upload/uploadprovider"
-	"github.com/moby/buildkit/util/staticfs"
 )
 
 // contextName is the name the Dockerfile frontend gives the context.
@@ -64,12 +64,21 @@ func newGroups(jobs []*job, o Options) ([]*group, error) {
 	return groups, nil
 }
 
-// sharedDirs are the folders that are the context of several jobs.
+// sharedDirs are the folders that are the context of several jobs which may need
+// different files of it. Jobs that need the same files are served by one
+// transfer anyhow.
 func sharedDirs(jobs []*job) map[string]bool {
-	shared, seen := map[string]bool{}, map[string]bool{}
+	shared, first := map[string]bool{}, map[string]*job{}
 	for _, j := range jobs {
-		shared[j.files.dir] = seen[j.files.dir]
-		seen[j.files.dir] = true
+		other, seen := first[j.files.dir]
+		if !seen {
+			first[j.files.dir] = j
+			continue
+		}
+		if !bytes.Equal(j.files.dockerfile, other.files.dockerfile) || !bytes.Equal(j.files.ignore, other.files.ignore) ||
+			j.target.Build.Target != other.target.Build.Target {
+			shared[j.files.dir] = true
+		}
 	}
 	return shared
 }
@@ -77,7 +86,7 @@ func sharedDirs(jobs []*job) map[string]bool {
 // takes tells whether j can join without giving a name a second meaning. own is
 // the context folder that j alone uses.
 func (g *group) takes(j *job, own string, keys []sshprovider.AgentConfig) bool {
-	if own != "" && g.own() != "" {
+	if own != "" && g.own() != "" && g.own() != own {
 		return false
 	}
 	for _, secret := range j.target.Secrets {
@@ -146,7 +155,7 @@ func (g *group) addContext(j *job, own string) error {
 	if j.files.dir == "" {
 		if j.files.remote == "" { // a Dockerfile was piped in
 			j.context = localName("context")
-			g.dirs[j.context] = staticfs.NewFS()
+			g.dirs[j.context] = memoryFS{}
 		}
 		return nil
 	}

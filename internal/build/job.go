@@ -3,6 +3,8 @@ package build
 import (
 	"fmt"
 	"slices"
+
+	digest "github.com/opencontainers/go-digest"
 )
 
 // job is one solve. Targets that ask for the same image share a job.
@@ -16,6 +18,9 @@ type job struct {
 	// job's folders; empty for those it does not.
 	context    string
 	dockerfile string
+	// failed is the step that failed first, as far as the engine told.
+	failed   digest.Digest
+	findings []Finding     // of Check
 	done     chan struct{} // closed when result or err is set
 	result   Result
 	err      error

@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 
@@ -21,19 +20,38 @@ func Run(ctx context.Context, dialer Dialer, targets []Target, o Options) (map[s
 	if err != nil {
 		return nil, err
 	}
+	if err := perform(ctx, dialer, jobs, o, (*builder).solve); err != nil {
+		return nil, err
+	}
+	results := map[string]Result{}
+	for _, j := range jobs {
+		for _, service := range j.services {
+			results[service] = j.result
+		}
+	}
+	return results, nil
+}
+
+// perform does work on every job with the engine's BuildKit.
+func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work func(*builder, context.Context, *job) error) error {
 	if len(jobs) == 0 {
-		return map[string]Result{}, nil
+		return nil
+	}
+	for _, j := range jobs {
+		if err := checkSupport(j.target, o); err != nil {
+			return err
+		}
 	}
 	groups, err := newGroups(jobs, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	b := builder{options: o, dialer: dialer}
 	if err := b.connect(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	defer b.client.Close()
-	return b.run(ctx, jobs, groups)
+	return b.run(ctx, jobs, groups, work)
 }
 
 // builder carries out the jobs of one Run.
@@ -44,13 +62,26 @@ type builder struct {
 	screen  *screen
 }
 
-// connect makes the client of the engine's BuildKit.
+// connect makes the client of the engine's BuildKit. The first connection is
+// made at once, so that an engine without BuildKit is known here.
 func (b *builder) connect(ctx context.Context) error {
-	var err error
+	dial := func(ctx context.Context) (net.Conn, error) { return b.dialer.Dial(ctx, "/grpc", "h2c", nil) }
+	first, err := dial(ctx)
+	if err != nil {
+		return err
+	}
+	made := make(chan net.Conn, 1)
+	made <- first
 	b.client, err = client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		return b.dialer.Dial(ctx, "/grpc", "h2c", nil)
+		select {
+		case conn := <-made:
+			return conn, nil
+		default:
+			return dial(ctx)
+		}
 	}))
 	if err != nil {
+		first.Close()
 		return fmt.Errorf("connect to the engine's BuildKit: %w", err)
 	}
 	return nil
@@ -61,35 +92,26 @@ func (b *builder) dialSession(ctx context.Context, proto string, meta map[string
 	return b.dialer.Dial(ctx, "/session", proto, meta)
 }
 
-// run opens the sessions and the display, and solves all jobs.
-func (b *builder) run(ctx context.Context, jobs []*job, groups []*group) (results map[string]Result, err error) {
+// run opens the sessions and the display, and does the work.
+func (b *builder) run(ctx context.Context, jobs []*job, groups []*group, work func(*builder, context.Context, *job) error) (err error) {
+	// The sessions end after the solves, also when those are cancelled.
 	sessions, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	for _, g := range groups {
 		if err := g.start(sessions, b.options, b.dialSession); err != nil {
-			return nil, err
+			return err
 		}
-		defer func() { err = errors.Join(err, g.stop()) }()
+		defer func() { err = join(err, g.stop()) }()
 	}
 	if b.screen, err = newScreen(b.options); err != nil {
-		return nil, err
+		return err
 	}
-	err = b.solveAll(ctx, jobs)
-	err = errors.Join(err, b.screen.close(err))
-	if err != nil {
-		return nil, err
-	}
-	results = map[string]Result{}
-	for _, j := range jobs {
-		for _, service := range j.services {
-			results[service] = j.result
-		}
-	}
-	return results, nil
+	err = b.each(ctx, jobs, work)
+	return join(err, b.screen.close(err))
 }
 
-// solveAll runs every job after those it needs.
-func (b *builder) solveAll(ctx context.Context, jobs []*job) error {
+// each does the work on every job after those it needs.
+func (b *builder) each(ctx context.Context, jobs []*job, work func(*builder, context.Context, *job) error) error {
 	limit := len(jobs)
 	if b.options.Parallel > 0 {
 		limit = min(limit, b.options.Parallel)
@@ -111,7 +133,7 @@ func (b *builder) solveAll(ctx context.Context, jobs []*job) error {
 				return ctx.Err()
 			}
 			defer func() { <-slots }()
-			if err := b.solve(ctx, j); err != nil {
+			if err := work(b, ctx, j); err != nil {
 				return err
 			}
 			close(j.done)
@@ -121,7 +143,15 @@ func (b *builder) solveAll(ctx context.Context, jobs []*job) error {
 	return all.Wait()
 }
 
-// solve runs one job and tells the sink.
+// join is the first error if there is one: what follows from it is noise.
+func join(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// solve builds one job's image and tells the sink.
 func (b *builder) solve(ctx context.Context, j *job) error {
 	b.tell(j, event.Building, event.Working, "")
 	response, err := b.request(ctx, j)
@@ -133,9 +163,9 @@ func (b *builder) solve(ctx context.Context, j *job) error {
 		b.tell(j, event.Error, event.Failed, failure.Error())
 		return failure
 	}
-	j.result = Result{
-		ImageID: response.ExporterResponse["containerimage.digest"],
-		Tags:    j.target.Tags,
+	j.result = Result{ImageID: response.ExporterResponse["containerimage.digest"], Tags: j.target.Tags}
+	if config := response.ExporterResponse["containerimage.config.digest"]; config != "" && config != j.result.ImageID {
+		j.result.Digest = j.result.ImageID // the engine's store knows images by manifest
 	}
 	b.tell(j, event.Built, event.Done, "")
 	return nil
@@ -147,9 +177,8 @@ func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, e
 	if err != nil {
 		return nil, err
 	}
-	r.setFiles(j)
+	r.setFiles(j, b.options)
 	opt := client.SolveOpt{
-		Frontend:              "dockerfile.v0",
 		FrontendAttrs:         r.attrs,
 		AllowedEntitlements:   r.entitlements,
 		SharedSession:         j.group.session,
@@ -158,10 +187,28 @@ func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, e
 		CacheImports:          cacheOptions(r.cacheFrom),
 		CacheExports:          cacheOptions(r.cacheTo),
 	}
+	var shared *llb.State
 	if j.context != "" && j.context != contextName {
-		opt.FrontendInputs = map[string]llb.State{contextName: j.input()}
+		state := j.input()
+		shared = &state
 	}
-	return b.client.Solve(ctx, nil, opt, b.screen.channel(j))
+	feed, shown := b.screen.channel(j)
+	if b.options.lacks(modernFrontend) {
+		own := &frontend{shared: shared}
+		response, err := b.client.Build(ctx, opt, "", own.build, feed)
+		<-shown
+		if err != nil {
+			err = own.locate(j.failed, err)
+		}
+		return response, err
+	}
+	opt.Frontend = "dockerfile.v0"
+	if shared != nil {
+		opt.FrontendInputs = map[string]llb.State{contextName: *shared}
+	}
+	response, err := b.client.Solve(ctx, nil, opt, feed)
+	<-shown
+	return response, err
 }
 
 // tell reports the status of a job's image.

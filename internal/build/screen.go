@@ -56,16 +56,18 @@ func newScreen(o Options) (*screen, error) {
 	return s, nil
 }
 
-// channel takes the statuses of one solve, which closes it.
-func (s *screen) channel(j *job) chan *client.SolveStatus {
-	feed := make(chan *client.SolveStatus)
+// channel takes the statuses of one solve, which closes it. shown is closed when
+// all of them are taken.
+func (s *screen) channel(j *job) (feed chan *client.SolveStatus, shown chan struct{}) {
+	feed, shown = make(chan *client.SolveStatus), make(chan struct{})
 	s.feeds.Go(func() {
+		defer close(shown)
 		for status := range feed {
 			s.prepare(j, status)
 			s.display <- status
 		}
 	})
-	return feed
+	return feed, shown
 }
 
 // prepare puts the service's name on the steps and keeps what the mode needs.
@@ -77,7 +79,8 @@ func (s *screen) prepare(j *job, status *client.SolveStatus) {
 			s.names[vertex.Digest] = stepName(j.target.Service, vertex.Name)
 		}
 		vertex.Name = s.names[vertex.Digest]
-		if vertex.Error != "" {
+		if vertex.Error != "" && j.failed == "" && !strings.Contains(vertex.Error, context.Canceled.Error()) {
+			j.failed = vertex.Digest
 			s.failed = append(s.failed, vertex.Digest)
 		}
 		s.tellStep(j, vertex)

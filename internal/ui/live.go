@@ -44,7 +44,23 @@ type row struct {
 	phase      event.Phase
 	start, end time.Time // end is set while the row is not being worked on
 	parts      map[string]*part
-	order      []*part // parts by first appearance
+	order      []*part  // parts by first appearance
+	now        string   // the step of a build being done
+	tail       []string // the last lines of a build, shown if it fails
+}
+
+// tailLines is how much of a build's output is shown when it fails.
+const tailLines = 20
+
+// output keeps a line of a build: the row shows the step it is at.
+func (r *row) output(e event.Event) {
+	if e.Parent == "" {
+		r.now = oneLine(e.Text)
+	}
+	r.tail = append(r.tail, strings.TrimRight(e.Text, "\r\n"))
+	if len(r.tail) > tailLines {
+		r.tail = r.tail[1:]
+	}
 }
 
 // part is a layer of an image, a step of a build.
@@ -91,6 +107,9 @@ func (l *live) run() {
 func (l *live) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.screen.isSuspended() {
+		return
+	}
 	l.flush()
 	if len(l.rows) == 0 || l.term.height() < 2 { // on one line, only the end can be shown
 		return
@@ -126,14 +145,18 @@ func (l *live) show(e event.Event) error {
 	case event.KindNotice:
 		l.print(e.Text)
 	case event.KindOutput:
-		l.print(outputLine(e))
+		if r := l.byID[e.ID()]; r != nil && e.Resource == event.Image {
+			r.output(e)
+		} else {
+			l.print(outputLine(e))
+		}
 	}
 	return l.err
 }
 
 func (l *live) print(text string) {
 	l.pending = append(append(l.pending, text...), '\n')
-	if len(l.pending) > pendingLimit {
+	if len(l.pending) > pendingLimit && !l.screen.isSuspended() {
 		l.flush()
 	}
 }
@@ -152,6 +175,12 @@ func (l *live) status(e event.Event) {
 	}
 	if e.Total > 0 {
 		r.part(e)
+	}
+	if r.phase == event.Failed {
+		for _, text := range r.tail {
+			l.print(text)
+		}
+		r.tail = nil
 	}
 }
 
@@ -219,8 +248,11 @@ func (r *row) bytes() (current, total int64) {
 	return current, total
 }
 
-// step is the part being worked on last, for resources whose parts are steps.
+// step is what a resource made in steps is at.
 func (r *row) step() string {
+	if r.now != "" {
+		return r.now
+	}
 	for i := len(r.order) - 1; i >= 0; i-- {
 		if r.order[i].phase == event.Working {
 			return r.order[i].name

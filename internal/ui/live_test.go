@@ -202,6 +202,48 @@ func TestPullAddsUpItsLayers(t *testing.T) {
 	}
 }
 
+func TestABuildShowsItsStepAndItsLastLinesWhenItFails(t *testing.T) {
+	output := func(text, parent string) step {
+		return step{0, event.Event{Kind: event.KindOutput, Resource: event.Image, Name: "web", Text: text, Parent: parent}}
+	}
+	steps := []step{{0, status(event.Image, "web", event.Building)}, output("[web 2/3] RUN make", ""), output("no rule", "[web 2/3] RUN make")}
+	r := newRecorder().asTTY(false)
+	l := watch(r, steps)
+	if got := frameTexts(l, false)[1]; !strings.Contains(got, "Building [web 2/3] RUN make") || strings.Contains(r.err.String(), "no rule") {
+		t.Errorf("got %q", got)
+	}
+	r.err.Reset()
+	if err := l.show(status(event.Image, "web", event.Error)); err != nil {
+		t.Fatal(err)
+	}
+	l.tick()
+	if got := r.err.String(); !strings.Contains(got, "[web 2/3] RUN make\nno rule\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAPausedViewDrawsNothingAndKeepsItsEvents(t *testing.T) {
+	r := newRecorder().asTTY(false)
+	p, err := NewProgress(ModePlain, r.Terminal, ProgressOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Pause()() // nothing to do without a live view
+	l := watch(r, nil)
+	p.renderer = l
+	resume := p.Pause()
+	p.Emit(status(event.Container, "a", event.Started))
+	p.Emit(event.Event{Kind: event.KindNotice, Text: "hello"})
+	l.tick()
+	equal(t, r.err.String(), "")
+	resume()
+	resume()
+	l.tick()
+	if got := r.err.String(); !strings.Contains(got, "hello\n") || !strings.Contains(got, "Container a  Started") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestDryRunIsSaidInTheHeader(t *testing.T) {
 	e := status(event.Container, "a", event.Created)
 	e.DryRun = true

@@ -109,6 +109,16 @@ func (p *Progress) Emit(e event.Event) {
 	}
 }
 
+// Pause leaves the terminal to somebody else, such as a command with a terminal
+// of its own or the display of a build, until resume is called. Events are kept
+// meanwhile; a display without a live view has nothing to do.
+func (p *Progress) Pause() (resume func()) {
+	if l, ok := p.renderer.(*live); ok {
+		return l.screen.suspend()
+	}
+	return func() {}
+}
+
 // Close ends the display. It returns the first error of writing, [ErrClosed]
 // when nobody reads the stream any more. Further calls return the same.
 func (p *Progress) Close() error {

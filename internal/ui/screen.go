@@ -35,7 +35,7 @@ type screen struct {
 	block     []line // what is drawn, empty when nothing is
 	drawnAt   int    // the width it was drawn at
 	hidden    bool   // the cursor is hidden
-	suspended bool   // a prompt has the terminal
+	suspended int    // how many others, such as a prompt, have the terminal
 }
 
 // line is one line of a live block: its bytes and the columns they take.
@@ -56,7 +56,7 @@ func (l *liveWriter) Write(p []byte) (int, error) {
 	s := l.screen
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.block) == 0 || s.suspended {
+	if len(s.block) == 0 || s.suspended > 0 {
 		return l.w.Write(p)
 	}
 	var b bytes.Buffer
@@ -124,7 +124,7 @@ func screenOf(t Terminal, w io.Writer) *screen {
 func (s *screen) draw(block []line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.suspended {
+	if s.suspended > 0 {
 		return nil
 	}
 	return s.redraw(block)
@@ -186,7 +186,7 @@ func (s *screen) toTop() string {
 func (s *screen) finish(final []line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.suspended = false
+	s.suspended = 0
 	var b strings.Builder
 	b.WriteString(s.toTop())
 	if len(s.block) > 0 {
@@ -219,23 +219,36 @@ func Restore(t Terminal) {
 		// The process is about to end; there is nobody to tell.
 		_, _ = io.WriteString(s.w, showCursor)
 	}
-	s.block, s.hidden, s.suspended = nil, false, true
+	s.block, s.hidden = nil, false
+	s.suspended++
 }
 
-// suspend takes the block off the screen so that a prompt can use it; the
+// suspend takes the block off the screen so that somebody else can use it; the
 // returned function lets it come back with its next drawing.
 func (s *screen) suspend() (resume func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.block) == 0 && !s.hidden {
-		return func() {}
+	gone := s.toTop()
+	if len(s.block) > 0 {
+		gone += eraseBelow
 	}
-	// A failing terminal shows itself at the prompt that follows.
-	_, _ = io.WriteString(s.w, s.toTop()+eraseBelow+showCursor)
-	s.block, s.hidden, s.suspended = nil, false, true
-	return func() {
+	if s.hidden {
+		gone += showCursor
+	}
+	// A failing terminal shows itself to whoever uses it next.
+	_, _ = io.WriteString(s.w, gone)
+	s.block, s.hidden = nil, false
+	s.suspended++
+	return sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.suspended = false
-	}
+		s.suspended = max(s.suspended-1, 0) // it may have been finished meanwhile
+	})
+}
+
+// isSuspended tells whether somebody else has the terminal.
+func (s *screen) isSuspended() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.suspended > 0
 }

@@ -17,6 +17,7 @@ import (
 
 // createRequest is one create request, with what has to follow it.
 type createRequest struct {
+	api        string // the API version it is made for
 	name       string
 	config     *container.Config
 	host       *container.HostConfig
@@ -56,7 +57,7 @@ func newCreateRequest(spec engine.ContainerSpec, around surroundings) (createReq
 	if err != nil {
 		return createRequest{}, err
 	}
-	result := createRequest{name: spec.Name, platform: platform}
+	result := createRequest{api: around.api, name: spec.Name, platform: platform}
 	result.config = newConfig(spec, around)
 	result.config.ExposedPorts = exposed
 	result.host, err = newHostConfig(spec, around)

@@ -33,7 +33,9 @@ func (e *Engine) fail(op, name string, err error) error {
 	}
 	result := &engine.Error{Op: op, Name: name, Text: oneLine(err)}
 	switch {
-	case client.IsErrConnectionFailed(err):
+	case strings.Contains(result.Text, "unable to upgrade to"):
+		result.Kind, result.Text = upgradeRefusal(result.Text)
+	case client.IsErrConnectionFailed(err), strings.Contains(result.Text, "cannot connect to the Docker daemon"):
 		result.Kind, result.Text = engine.ErrUnreachable, e.unreachable(err)
 	case isBroken(err):
 		result.Kind = engine.ErrUnreachable
@@ -42,6 +44,18 @@ func (e *Engine) fail(op, name string, err error) error {
 		result.Kind = kind(err, result.Text)
 	}
 	return result
+}
+
+// upgradeRefusal explains a refused attach: the client library throws the
+// engine's words away and keeps the status.
+func upgradeRefusal(text string) (error, string) {
+	switch {
+	case strings.HasSuffix(text, "404"):
+		return engine.ErrNotFound, "no such container"
+	case strings.HasSuffix(text, "409"):
+		return engine.ErrConflict, "it is paused, restarting or not running"
+	}
+	return nil, text
 }
 
 // unreachable says which engine does not answer, why, and what to do.

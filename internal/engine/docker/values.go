@@ -12,10 +12,10 @@ import (
 func olderThan(version, than string) bool { return versions.LessThan(version, than) }
 
 // sortedKeys are a map's keys in order, so that requests are reproducible.
-func sortedKeys[V any](m map[string]V) []string {
+func sortedKeys[M ~map[K]V, K ~string, V any](m M) []string {
 	keys := make([]string, 0, len(m))
 	for key := range m {
-		keys = append(keys, key)
+		keys = append(keys, string(key))
 	}
 	slices.Sort(keys)
 	return keys

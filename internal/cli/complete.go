@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/berth/internal/app"
+)
+
+// completer is what a shell's completion asks for.
+type completer interface {
+	Config(context.Context, app.ConfigRequest) (app.ConfigResult, error)
+}
+
+// completeServices offers the services of the project that are not on the
+// command line yet.
+func (s *session) completeServices(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	names := s.ask(cmd, app.ConfigRequest{ServicesOnly: true, NoInterpolate: true})
+	used := make(map[string]bool, len(args))
+	for _, a := range args {
+		used[a] = true
+	}
+	var free []string
+	for _, n := range names {
+		if !used[n] && strings.HasPrefix(n, prefix) {
+			free = append(free, n)
+		}
+	}
+	return free, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFirstService offers services for the first argument and leaves the
+// rest to the shell.
+func (s *session) completeFirstService(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return s.completeServices(cmd, args, prefix)
+}
+
+// completeScale offers SERVICE= for what is to be scaled.
+func (s *session) completeScale(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	names, _ := s.completeServices(cmd, args, prefix)
+	for i := range names {
+		names[i] += "="
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// ask reads names off the project. A shell that completes cannot be told what
+// went wrong: then there is nothing to offer.
+func (s *session) ask(cmd *cobra.Command, r app.ConfigRequest) []string {
+	s.flags.parsed(cmd.Root().Flags())
+	s.flags.progress = "quiet"
+	if s.loadSettings() != nil {
+		return nil
+	}
+	use, ok := s.silentApp().(completer)
+	if !ok {
+		return nil
+	}
+	r.Project = s.project()
+	if r.ServicesOnly {
+		r.Project.Profiles = append(r.Project.Profiles, "*")
+	}
+	result, err := use.Config(cmd.Context(), r)
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(result.Output))
+}
+
+// completeProjects offers the projects the engine has.
+func (s *session) completeProjects(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	s.flags.parsed(cmd.Root().Flags())
+	use, ok := s.silentApp().(projectLister)
+	if !ok {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	projects, err := use.List(cmd.Context(), app.ListRequest{All: true})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names := make([]string, len(projects))
+	for i, p := range projects {
+		names[i] = p.Name
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeFlags says what the values of flags can be.
+func (s *session) completeFlags(root *cobra.Command) {
+	profiles := func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		return s.ask(cmd, app.ConfigRequest{Profiles: true, NoInterpolate: true}), cobra.ShellCompDirectiveNoFileComp
+	}
+	files := cobra.FixedCompletions([]string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt)
+	folders := cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
+	s.flagValues(root, map[string]cobra.CompletionFunc{
+		"file": files, "project-directory": folders, "profile": profiles, "project-name": s.completeProjects,
+		"ansi": words("auto", "never", "always"), "progress": words("auto", "tty", "plain", "json", "quiet"),
+	})
+	for _, cmd := range root.Commands() {
+		s.flagValues(cmd, map[string]cobra.CompletionFunc{
+			"attach": s.completeServices, "no-attach": s.completeServices, "exit-code-from": s.completeServices,
+			"scale": s.completeScale, "pull": words("always", "missing", "never", "build", "policy"),
+			"policy": words("missing", "always"), "rmi": words("local", "all"), "protocol": words("tcp", "udp"),
+			"status": words("created", "running", "paused", "restarting", "removing", "exited", "dead"),
+			"signal": words("SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"),
+		})
+	}
+}
+
+// flagValues sets completions for those flags that a command has as strings.
+func (s *session) flagValues(cmd *cobra.Command, values map[string]cobra.CompletionFunc) {
+	for name, f := range values {
+		flag := cmd.LocalNonPersistentFlags().Lookup(name)
+		if flag == nil || flag.Value.Type() == "bool" {
+			continue
+		}
+		// The only error is a second registration, of which there is none.
+		_ = cmd.RegisterFlagCompletionFunc(name, f)
+	}
+}
+
+func words(list ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp)
+}

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The groups commands are listed in.
+const (
+	groupChange  = "change"
+	groupInspect = "inspect"
+	groupInside  = "inside"
+	groupImages  = "images"
+	groupOther   = "other"
+)
+
+// usesProject marks the commands for which the settings are read first.
+const usesProject = "berth:uses-project"
+
+// newRoot builds the command tree.
+func newRoot(s *session) *cobra.Command {
+	root := newBareRoot(s)
+	s.register(root)
+	s.completeFlags(root)
+	return root
+}
+
+// newBareRoot is the root command with the global flags and no commands.
+func newBareRoot(s *session) *cobra.Command {
+	root := &cobra.Command{
+		Use:   s.inv.name + " [OPTIONS] COMMAND",
+		Short: "Run Compose projects on a Docker Engine",
+		Long: `Run Compose projects on a Docker Engine.
+
+Every docker compose command line and Compose file works as it is. Beyond that,
+berth shows its plan before it acts, updates with the least downtime and says
+exactly why something failed.`,
+		Example: strings.ReplaceAll(`  berth up -d                     start everything, in the background
+  berth -f a.yaml -f b.yaml ps    several files, the later one wins
+  berth logs -f web               follow one service
+  berth down                      stop and remove everything but the data`, "berth ", s.inv.name+" "),
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		TraverseChildren:           true,
+		DisableFlagsInUseLine:      true,
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          s.prepare,
+	}
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: s.inv.name}
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case s.flags.version:
+			return printVersion(s, versionOptions{})
+		case len(args) > 0:
+			return unknownCommand(cmd, args[0])
+		}
+		return cmd.Help()
+	}
+	root.Flags().SetInterspersed(false)
+	s.flags.add(root.Flags(), root.PersistentFlags())
+	root.SetFlagErrorFunc(usageOf)
+	root.SetOut(s.env.Stdout)
+	root.SetErr(s.env.Stderr)
+	root.AddGroup(
+		&cobra.Group{ID: groupChange, Title: "Start, change and stop:"},
+		&cobra.Group{ID: groupInspect, Title: "Look at a project:"},
+		&cobra.Group{ID: groupInside, Title: "Work with containers:"},
+		&cobra.Group{ID: groupImages, Title: "Images:"},
+		&cobra.Group{ID: groupOther, Title: "Other:"},
+	)
+	root.SetHelpCommandGroupID(groupOther)
+	root.SetCompletionCommandGroupID(groupOther)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		// A help text that nobody reads is no failure.
+		_ = writeHelp(cmd.OutOrStdout(), cmd)
+	})
+	return root
+}
+
+// register adds the commands whose use-cases exist.
+func (s *session) register(root *cobra.Command) {
+	add := func(exists bool, cmd *cobra.Command) {
+		if exists {
+			root.AddCommand(cmd)
+		}
+	}
+	add(true, newVersion(s, nil))
+	add(has[upper](s), newUp(s, nil))
+	add(has[upper](s), newCreate(s, nil))
+	add(has[upper](s), newScale(s, nil))
+	add(has[downer](s), newDown(s, nil))
+	add(has[starter](s), newStart(s, nil))
+	add(has[stopper](s), newStop(s, nil))
+	add(has[restarter](s), newRestart(s, nil))
+	add(has[killer](s), newKill(s, nil))
+	add(has[pauser](s), newPause(s, nil))
+	add(has[unpauser](s), newUnpause(s, nil))
+	add(has[remover](s), newRm(s, nil))
+	add(has[psLister](s), newPs(s, nil))
+	add(has[projectLister](s), newLs(s, nil))
+	add(has[imageLister](s), newImages(s, nil))
+	add(has[volumeLister](s), newVolumes(s, nil))
+	add(has[portFinder](s), newPort(s, nil))
+	add(has[topper](s), newTop(s, nil))
+	add(has[logger](s), newLogs(s, nil))
+	add(has[configurer](s), newConfig(s, nil))
+	add(has[execer](s), newExec(s, nil))
+	add(has[runner](s), newRun(s, nil))
+	add(has[builder](s), newBuild(s, nil))
+	add(has[puller](s), newPull(s, nil))
+	add(has[pusher](s), newPush(s, nil))
+}
+
+// prepare runs before every command: it notes the global flags and reads the
+// settings.
+func (s *session) prepare(cmd *cobra.Command, _ []string) error {
+	s.flags.parsed(cmd.Root().Flags())
+	if _, ok := cmd.Annotations[usesProject]; !ok {
+		return nil
+	}
+	for _, name := range []string{"force", "yes"} {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Value.Type() == "bool" {
+			s.answerFlag = "--" + name
+		}
+	}
+	return s.loadSettings()
+}
+
+// command fills in what all commands about projects have in common.
+func (s *session) command(group string, cmd *cobra.Command) *cobra.Command {
+	cmd.GroupID = group
+	cmd.DisableFlagsInUseLine = true
+	cmd.Annotations = map[string]string{usesProject: "yes"}
+	cmd.Example = strings.ReplaceAll(strings.TrimRight(cmd.Example, "\n"), "berth ", s.inv.name+" ")
+	if cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = s.completeServices
+	}
+	return cmd
+}
+
+func unknownCommand(root *cobra.Command, name string) error {
+	text := fmt.Sprintf("unknown command %q", name)
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &usageError{text: text, line: usageLine(root)}
+}

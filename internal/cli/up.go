@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/berth-dev/berth/internal/app"
+)
+
+// upper brings a project up.
+type upper interface {
+	Up(context.Context, app.UpRequest) (app.UpResult, error)
+}
+
+// upOptions are the flags of up.
+type upOptions struct {
+	app.UpRequest
+	Detach bool
+
+	scale []string
+}
+
+func newUp(s *session, runF run[upOptions]) *cobra.Command {
+	var o upOptions
+	cmd := s.command(groupChange, &cobra.Command{
+		Use:   "up [OPTIONS] [SERVICE...]",
+		Short: "Create and start containers",
+		Long: `Bring services to what the Compose files say: create, update and start their
+containers in the order of their dependencies, and leave alone what needs no
+change. Without arguments all services are meant; a service brings those it
+depends on.
+
+Without --detach the output of the containers is shown until the first Ctrl-C,
+which stops them.`,
+		Example: `  berth up -d                        start everything in the background
+  berth up -d --wait                 ... and come back once all is healthy
+  berth up -d --build web            rebuild and replace one service
+  berth up -d --scale worker=4       four replicas of a service`,
+	})
+	flags := cmd.Flags()
+	flags.BoolVarP(&o.Detach, "detach", "d", false, "Run containers in the background")
+	addCreateFlags(flags, &o.UpRequest, &o.scale)
+	flags.BoolVar(&o.NoDeps, "no-deps", false, "Leave the services it depends on alone")
+	flags.BoolVar(&o.NoStart, "no-start", false, "Create the containers but do not start them")
+	flags.BoolVar(&o.AlwaysRecreateDeps, "always-recreate-deps", false, "Recreate the services it depends on as well")
+	flags.BoolVarP(&o.RenewAnonVolumes, "renew-anon-volumes", "V", false, "Give replaced containers new anonymous volumes")
+	flags.BoolVar(&o.QuietBuild, "quiet-build", false, "Do not show the output of builds")
+	flags.BoolVar(&o.Wait, "wait", false, "Wait until services run or are healthy; implies --detach")
+	flags.Var(waitSecondsFlag{&o.WaitTimeout}, "wait-timeout", "Most seconds to wait, 0 for no limit")
+	addTimeout(flags, &o.Timeout, "Seconds a container gets to stop by itself")
+	addLockTimeout(flags, &o.LockTimeout)
+
+	runF = runF.or(shown(s, "up", runUp))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o.Services = args
+		if err := s.completeUp(cmd, &o.UpRequest, o.scale); err != nil {
+			return err
+		}
+		o.Detach = o.Detach || o.Wait || o.NoStart
+		return runF(cmd.Context(), o)
+	}
+	return cmd
+}
+
+// addCreateFlags adds what up and create have in common.
+func addCreateFlags(flags *pflag.FlagSet, r *app.UpRequest, scale *[]string) {
+	flags.BoolVar(&r.Build, "build", false, "Build images before creating containers")
+	flags.BoolVar(&r.NoBuild, "no-build", false, "Never build, even where an image is missing")
+	flags.StringVar(&r.Pull, "pull", "policy", `When to pull images ("always", "missing", "never", "build" or "policy")`)
+	flags.BoolVar(&r.QuietPull, "quiet-pull", false, "Do not show the progress of pulls")
+	flags.BoolVar(&r.ForceRecreate, "force-recreate", false, "Recreate containers even where nothing has changed")
+	flags.BoolVar(&r.NoRecreate, "no-recreate", false, "Leave containers that exist as they are")
+	flags.BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Remove containers of services that the files no longer have")
+	flags.StringArrayVar(scale, "scale", nil, "Number of replicas as SERVICE=NUM; overrides the files")
+	flags.BoolVarP(&r.AssumeYes, "yes", "y", false, `Answer questions with "yes"; does not agree to losing data`)
+}
+
+// completeUp checks the options that up and create have in common, and fills in
+// what comes from elsewhere.
+func (s *session) completeUp(cmd *cobra.Command, r *app.UpRequest, scale []string) error {
+	switch {
+	case r.Build && r.NoBuild:
+		return conflict(cmd, "--build and --no-build are incompatible")
+	case r.ForceRecreate && r.NoRecreate:
+		return conflict(cmd, "--force-recreate and --no-recreate are incompatible")
+	case r.AlwaysRecreateDeps && r.NoRecreate:
+		return conflict(cmd, "--always-recreate-deps and --no-recreate are incompatible")
+	}
+	if err := checkPull(cmd, &r.Pull); err != nil {
+		return err
+	}
+	counts, err := parseScale("--scale", scale)
+	if err != nil {
+		return conflict(cmd, "%s", err)
+	}
+	r.Scale = counts
+	r.Project = s.project()
+	r.DryRun = s.flags.dryRun
+	return s.orphans(cmd, &r.RemoveOrphans, &r.IgnoreOrphans)
+}
+
+// checkPull checks --pull; its default leaves the choice to each service.
+func checkPull(cmd *cobra.Command, pull *string) error {
+	if err := oneOf(cmd, "--pull", *pull, "always", "missing", "if_not_present", "never", "build", "policy"); err != nil {
+		return err
+	}
+	if *pull == "policy" {
+		*pull = ""
+	}
+	return nil
+}
+
+// orphans applies COMPOSE_REMOVE_ORPHANS and COMPOSE_IGNORE_ORPHANS; ignore is
+// nil where nothing warns of orphans.
+func (s *session) orphans(cmd *cobra.Command, remove, ignore *bool) error {
+	ignored := truthy(s.setting("COMPOSE_IGNORE_ORPHANS"))
+	given := cmd.Flags().Changed("remove-orphans")
+	if given && *remove && ignored && ignore != nil {
+		return conflict(cmd, "--remove-orphans contradicts COMPOSE_IGNORE_ORPHANS: leave out one of them")
+	}
+	if !given && !ignored {
+		*remove = truthy(s.setting("COMPOSE_REMOVE_ORPHANS"))
+	}
+	if ignore != nil {
+		*ignore = ignored
+	}
+	return nil
+}
+
+func runUp(ctx context.Context, _ *session, use upper, o upOptions) error {
+	_, err := use.Up(ctx, o.UpRequest)
+	return err
+}

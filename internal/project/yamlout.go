@@ -26,14 +26,14 @@ func encoded(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// blockHeader matches a line that opens a literal block without saying its indent:
-// leading spaces, dashes, key, and the sign for what is done with line breaks at the end.
+// blockHeader matches a line that opens a literal block: leading spaces, dashes and the like, key,
+// the indent if it is said, and the sign for what is done with line breaks at the end.
 var blockHeader = regexp.MustCompile(
-	`^( *)((?:- )*)((?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^"'].*?): )?\|([+-]?)$`)
+	`^( *)((?:[-?:] )*)((?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^"'].*?): )?\|([0-9]?)([+-]?)$`)
 
-// withHints says the indent of each literal block that starts with an empty line. The
-// encoder leaves it out, and whoever reads the text would take indent of the content
-// for indent of the block.
+// withHints says the indent of each literal block. The encoder leaves it out, and
+// whoever reads a block that starts with an empty line or a tab would take indent of
+// the content for indent of the block.
 func withHints(text []byte) []byte {
 	lines := bytes.Split(text, []byte("\n"))
 	block := -1 // indent of the block that a line may belong to
@@ -51,9 +51,9 @@ func withHints(text []byte) []byte {
 		if len(m[3]) == 0 {
 			block -= len("- ")
 		}
-		if i+1 < len(lines) && len(bytes.TrimSpace(lines[i+1])) == 0 {
-			head := line[:len(line)-len(m[4])-1]
-			lines[i] = fmt.Appendf(nil, "%s|%d%s", head, yamlIndent, m[4])
+		if len(m[4]) == 0 {
+			head := line[:len(line)-len(m[5])]
+			lines[i] = fmt.Appendf(nil, "%s%d%s", head, yamlIndent, m[5])
 		}
 	}
 	return bytes.Join(lines, []byte("\n"))

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -40,6 +41,8 @@ type container struct {
 	endpoints []*endpoint
 	ports     []engine.Port // bound or exposed while running
 	files     map[string]engine.File
+	terminal  engine.Size
+	drift     []engine.Change
 	log       logbook
 	input     *io.PipeWriter // what is attached to its stdin
 	output    *io.PipeReader // its other end
@@ -75,7 +78,15 @@ func (e *Engine) CreateContainer(ctx context.Context, spec engine.ContainerSpec)
 			err = e.ConnectNetwork(ctx, ep.Network, made.ID, ep)
 		}
 	}
-	return made, err
+	if err != nil && made.ID != "" && len(later) > 0 {
+		// The adapter undoes a creation that it could not complete.
+		remove := e.RemoveContainer(context.WithoutCancel(ctx), made.ID, engine.RemoveOptions{Force: true, Volumes: true})
+		return engine.CreatedContainer{}, errors.Join(err, remove)
+	}
+	if err != nil {
+		return engine.CreatedContainer{}, err
+	}
+	return made, nil
 }
 
 // create is CreateContainer's one request under the mutex.

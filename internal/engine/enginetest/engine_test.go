@@ -129,8 +129,9 @@ func TestACrashLoopIsSeenInStateCountAndEvents(t *testing.T) {
 		id := started(t, ctx, e, s)
 		time.Sleep(time.Second + 50*time.Millisecond)
 		d := must[engine.ContainerDetail](t)(e.InspectContainer(ctx, id))
-		if d.State != engine.Restarting || d.ExitCode != 7 || d.Status != "Restarting (7) Less than a second ago" {
-			t.Errorf("in back-off: %s %d %q", d.State, d.ExitCode, d.Status)
+		row := must[[]engine.Container](t)(e.Containers(ctx, engine.ContainerFilter{}))[0]
+		if d.State != engine.Restarting || row.ExitCode != 7 || row.Status != "Restarting (7) Less than a second ago" {
+			t.Errorf("in back-off: %s %d %q", d.State, row.ExitCode, row.Status)
 		}
 		time.Sleep(time.Second)
 		d = must[engine.ContainerDetail](t)(e.InspectContainer(ctx, id))

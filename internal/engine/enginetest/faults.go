@@ -116,7 +116,7 @@ func (e *Engine) gone() error {
 	if e.unreachable {
 		return &engine.Error{
 			Op: "connect to", Name: e.endpoint, Kind: engine.ErrUnreachable,
-			Text: "cannot connect to the Docker daemon at " + e.endpoint + ". Is the docker daemon running?",
+			Text: "cannot reach the Docker engine at " + e.endpoint + ": connection refused; is it running?",
 		}
 	}
 	return nil

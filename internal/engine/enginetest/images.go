@@ -109,45 +109,50 @@ func noImage(op, ref string) error {
 	return &engine.Error{Op: op, Name: ref, Kind: engine.ErrNotFound, Text: "No such image: " + familiar(ref)}
 }
 
-// Images finds local images, keyed by the references as given, in one
-// request; IDs and digests cost one more each, if they are not of an image
-// that was found.
+// Images finds local images, keyed by the references as given: one request for
+// all names, and one more for each ID and for each digest not found by it.
 func (e *Engine) Images(ctx context.Context, refs ...string) (map[string]engine.Image, error) {
 	found := map[string]engine.Image{}
-	var single []string
-	err := e.call(ctx, request{method: "Images", args: refs}, func() error {
-		for _, ref := range refs {
-			img, ok := e.localImage(ref)
-			switch {
-			case ok && slices.Contains(img.Tags, familiar(ref)):
-				found[ref] = img.listed()
-			case strings.Contains(ref, "sha256:") || isHex(ref):
-				single = append(single, ref)
-			}
+	var byID []string
+	var byName []string
+	for _, ref := range refs {
+		if isID(ref) {
+			byID = append(byID, ref)
+		} else {
+			byName = append(byName, ref)
 		}
-		return nil
-	})
-	for _, ref := range single {
+	}
+	if len(byName) > 0 {
+		err := e.call(ctx, request{method: "Images", args: byName}, func() error {
+			for _, ref := range byName {
+				if img, ok := e.localImage(ref); ok {
+					found[ref] = img.listed()
+				} else if strings.Contains(ref, "@") {
+					byID = append(byID, ref)
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		var img engine.Image
-		if img, err = e.InspectImage(ctx, ref); err == nil {
+	}
+	for _, ref := range byID {
+		img, err := e.InspectImage(ctx, ref)
+		if err == nil {
 			found[ref] = img
-		} else if isNotFound(err) {
-			err = nil
+		} else if !errors.Is(err, engine.ErrNotFound) {
+			return nil, err
 		}
 	}
-	return found, err
+	return found, nil
 }
 
-// isNotFound tells whether the engine refused for want of the object.
-func isNotFound(err error) bool { return errors.Is(err, engine.ErrNotFound) }
-
-// isHex tells whether the reference can be meant as an image's ID.
-func isHex(ref string) bool {
-	const shortest = 12
-	return len(ref) >= shortest && strings.Trim(ref, "0123456789abcdef") == ""
+// isID tells whether the reference is an image's ID, whole or shortened.
+func isID(ref string) bool {
+	const shortest, longest = 12, 64
+	digits := strings.TrimPrefix(ref, "sha256:")
+	return len(digits) >= shortest && len(digits) <= longest && strings.Trim(digits, "0123456789abcdef") == ""
 }
 
 // listed is the image as a list shows it: without what only an inspection

@@ -37,15 +37,15 @@ func (e *Engine) Containers(ctx context.Context, filter engine.ContainerFilter) 
 
 // matches tells whether the filter selects the container.
 func (c *container) matches(filter engine.ContainerFilter) bool {
-	if filter.Project != "" && c.labels[projectLabel] != filter.Project {
-		return false
-	}
 	for key, want := range filter.Labels {
 		if have, ok := c.labels[key]; !ok || want != "" && have != want {
 			return false
 		}
 	}
-	return len(filter.Names) == 0 || slices.Contains(filter.Names, c.name)
+	if filter.Project == "" && len(filter.Names) == 0 {
+		return true
+	}
+	return selected(c.labels, c.name, filter.Project, filter.Names)
 }
 
 // row is the container's row in a list. The caller holds the mutex.
@@ -148,15 +148,13 @@ func (e *Engine) InspectContainer(ctx context.Context, id string) (engine.Contai
 func (e *Engine) detail(c *container) (engine.ContainerDetail, error) {
 	s := c.spec.Service
 	d := engine.ContainerDetail{
-		Container: e.row(c), Tty: c.spec.TTY || s.Tty, OpenStdin: c.spec.Interactive || s.StdinOpen,
+		Container: e.row(c), Tty: c.hasTerminal(), OpenStdin: c.spec.Interactive || s.StdinOpen,
 		StartedAt: c.started, FinishedAt: c.finished, RestartCount: c.restarts, OOMKilled: c.oom, Error: c.startError,
 		HasHealth: c.hasHealth(), Probes: slices.Clone(c.probes), Cmd: s.Command, Entrypoint: s.Entrypoint,
 		StopSignal: s.StopSignal, LogDriver: "json-file", Env: slices.Clone(c.env()),
 	}
 	d.Image, d.Health, d.Created = c.spec.Image, c.health, c.created
-	if c.state != engine.Running && c.state != engine.Paused {
-		d.ExitCode = c.exitCode
-	}
+	d.Status, d.ExitCode = string(c.state), c.exitCode // an inspection has no text
 	if c.process != nil {
 		d.Pid = c.process.pid
 	}
@@ -173,6 +171,9 @@ func (e *Engine) detail(c *container) (engine.ContainerDetail, error) {
 	d.Raw = raw
 	return d, err
 }
+
+// hasTerminal tells whether the container's output goes to a terminal.
+func (c *container) hasTerminal() bool { return c.spec.TTY || c.spec.Service.Tty }
 
 // env is the container's environment, sorted; the spec's own entries win.
 func (c *container) env() []string {

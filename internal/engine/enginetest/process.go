@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -126,9 +127,13 @@ func (p *process) exit(exit Exit) {
 func (p *process) write(stderr bool, text string) {
 	p.e.mu.Lock()
 	defer p.e.mu.Unlock()
-	if p.c.process == p {
-		p.c.log.add(stderr, text)
+	if p.c.process != p {
+		return
 	}
+	if p.c.hasTerminal() {
+		stderr, text = false, strings.ReplaceAll(text, "\n", "\r\n")
+	}
+	p.c.log.add(stderr, text)
 }
 
 // signal delivers a signal to the container's process. The caller holds the

@@ -113,12 +113,17 @@ func (e *Engine) stop(ctx context.Context, c *container, options engine.StopOpti
 func (c *container) stopTimeout(options engine.StopOptions) time.Duration {
 	switch {
 	case options.Timeout != nil:
-		return *options.Timeout
+		return wholeSeconds(*options.Timeout)
 	case c.spec.Service.StopGracePeriod != nil:
-		return time.Duration(*c.spec.Service.StopGracePeriod)
+		return wholeSeconds(time.Duration(*c.spec.Service.StopGracePeriod))
 	default:
 		return defaultStop
 	}
+}
+
+// wholeSeconds rounds up to what the engine's API can say.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 // KillContainer sends a signal, SIGKILL if it is empty, to a running container.

@@ -211,42 +211,6 @@ func (r readUntil) Read(buffer []byte) (int, error) {
 	}
 }
 
-// file is a file of the container.
-func (p *process) file(name string) (engine.File, bool) {
-	p.e.mu.Lock()
-	defer p.e.mu.Unlock()
-	f, ok := p.c.files[name]
-	return f, ok
-}
-
-// setFile writes a file of the container.
-func (p *process) setFile(f engine.File) {
-	p.e.mu.Lock()
-	defer p.e.mu.Unlock()
-	p.c.files[f.Target] = f
-}
-
-// CopyFiles places files in a container, in one request.
-func (e *Engine) CopyFiles(ctx context.Context, id string, files []engine.File) error {
-	return e.change(ctx, "CopyFiles", "copy files to", id, nil, func(c *container) error {
-		for _, f := range files {
-			c.files[f.Target] = f
-		}
-		return nil
-	})
-}
-
-// Files returns the files that were copied into, or written by, a container.
-func (e *Engine) Files(id string) map[string]engine.File {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	c, err := e.find("", id)
-	if err != nil {
-		return nil
-	}
-	return maps.Clone(c.files)
-}
-
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // atoi reads a number of a test's command; rubbish is 0.

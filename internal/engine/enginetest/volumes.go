@@ -111,11 +111,8 @@ func (e *Engine) Volumes(ctx context.Context, project string, names ...string) (
 	return list, err
 }
 
-// selected is the filter of network and volume lists.
+// selected is the filter of lists: by the project label, or by name.
 func selected(labels map[string]string, name, project string, names []string) bool {
-	if project == "" && len(names) == 0 {
-		return true
-	}
 	return project != "" && labels[projectLabel] == project || slices.Contains(names, name)
 }
 

@@ -1,0 +1,281 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// polite ends with code 5 when it is asked to, and says when it is ready for it.
+const polite = "trap 'exit 5' TERM; echo ready; sleep 1000 & wait"
+
+// deaf has to be killed.
+const deaf = "trap '' TERM; echo ready; sleep 1000"
+
+// stopBehaviours are about the ways a run ends.
+func stopBehaviours() []Behaviour {
+	return []Behaviour{
+		{"a process that ends leaves its exit code", aProcessLeavesItsExitCode},
+		{"waiting for a running container ends with its run", func(s *subject) {
+			id := s.run(s.spec("a", "sleep 1; exit 4"))
+			code, err := s.e.WaitContainer(s.ctx, id)
+			s.fine(err)
+			equal(s, "exit code", code, 4)
+		}},
+		{"waiting for a container that never ran ends at once", func(s *subject) {
+			code, err := s.e.WaitContainer(s.ctx, s.create(s.sleeper("a")))
+			s.fine(err)
+			equal(s, "exit code", code, 0)
+		}},
+		{"waiting ends with its context", func(s *subject) {
+			id := s.run(s.sleeper("a"))
+			ctx, cancel := context.WithTimeout(s.ctx, settle)
+			defer cancel()
+			if _, err := s.e.WaitContainer(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
+				s.Errorf("got %v", err)
+			}
+		}},
+		{"a stop lets the process end by itself", func(s *subject) {
+			id := s.run(s.spec("a", polite))
+			s.says(id, "ready")
+			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			equal(s, "exit code", s.row(id).ExitCode, 5)
+			equal(s, "state", s.row(id).State, engine.Exited)
+		}},
+		{"a stop kills the process after its time", func(s *subject) {
+			id := s.run(s.spec("a", deaf))
+			s.says(id, "ready")
+			begin, timeout := time.Now(), time.Second
+			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{Timeout: &timeout}))
+			equal(s, "exit code", s.row(id).ExitCode, 137)
+			if took := time.Since(begin); took < timeout {
+				s.Errorf("killed after %v", took)
+			}
+		}},
+		{"the stop signal is the service's, or the request's", theStopSignalIsObeyed},
+		{"the service's grace period is the time a stop takes at most", func(s *subject) {
+			spec := s.spec("a", deaf)
+			period := types.Duration(time.Second)
+			spec.Service.StopGracePeriod = &period
+			id := s.run(spec)
+			s.says(id, "ready")
+			begin := time.Now()
+			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			if took := time.Since(begin); took < time.Second || took > 6*time.Second {
+				s.Errorf("took %v", took)
+			}
+		}},
+		{"starting what runs and stopping what does not are no errors", func(s *subject) {
+			id := s.create(s.sleeper("a"))
+			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.StartContainer(s.ctx, id))
+		}},
+		{"a kill without a signal is SIGKILL", func(s *subject) {
+			id := s.run(s.sleeper("a"))
+			s.fine(s.e.KillContainer(s.ctx, id, ""))
+			s.reaches(id, engine.Exited)
+			equal(s, "exit code", s.row(id).ExitCode, 137)
+			s.refused(s.e.KillContainer(s.ctx, id, ""), engine.ErrConflict, "is not running")
+		}},
+		{"a kill with a signal lets the process handle it", func(s *subject) {
+			id := s.run(s.spec("a", polite))
+			s.says(id, "ready")
+			s.fine(s.e.KillContainer(s.ctx, id, "SIGTERM"))
+			s.reaches(id, engine.Exited)
+			equal(s, "exit code", s.row(id).ExitCode, 5)
+		}},
+		{"a container that removes itself is gone after its run", func(s *subject) {
+			spec := s.spec("a", "true")
+			spec.AutoRemove = true
+			id := s.run(spec)
+			s.eventually("removal", func() bool {
+				_, err := s.e.InspectContainer(s.ctx, id)
+				return errors.Is(err, engine.ErrNotFound)
+			})
+		}},
+	}
+}
+
+func aProcessLeavesItsExitCode(s *subject) {
+	id := s.run(s.spec("a", "exit 3"))
+	s.reaches(id, engine.Exited)
+	c := s.row(id)
+	equal(s, "exit code in the list", c.ExitCode, 3)
+	if !strings.HasPrefix(c.Status, "Exited (3) ") {
+		s.Errorf("status %q", c.Status)
+	}
+	d := s.detail(id)
+	equal(s, "exit code of the inspection", d.ExitCode, 3)
+	if d.StartedAt.IsZero() || d.FinishedAt.Before(d.StartedAt) {
+		s.Errorf("from %v to %v", d.StartedAt, d.FinishedAt)
+	}
+	code, err := s.e.WaitContainer(s.ctx, id)
+	s.fine(err)
+	equal(s, "exit code of waiting", code, 3)
+}
+
+func theStopSignalIsObeyed(s *subject) {
+	const script = "trap 'exit 6' INT; trap 'exit 7' QUIT; trap '' TERM; echo ready; sleep 1000 & wait"
+	spec := s.spec("a", script)
+	spec.Service.StopSignal = "SIGINT"
+	id := s.run(spec)
+	s.says(id, "ready")
+	s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+	equal(s, "exit code after the service's signal", s.row(id).ExitCode, 6)
+}
+
+// startBehaviours are about starts, restarts and what they need.
+func startBehaviours() []Behaviour {
+	return []Behaviour{
+		{"a started container is up", func(s *subject) {
+			id := s.run(s.sleeper("a"))
+			c := s.row(id)
+			equal(s, "state", c.State, engine.Running)
+			if !strings.HasPrefix(c.Status, "Up ") || !c.IsRunning() {
+				s.Errorf("status %q", c.Status)
+			}
+			if d := s.detail(id); d.Pid == 0 || d.StartedAt.IsZero() {
+				s.Errorf("pid %d, started at %v", d.Pid, d.StartedAt)
+			}
+		}},
+		{"a restart gives a new run", func(s *subject) {
+			id := s.run(s.spec("a", polite))
+			s.says(id, "ready")
+			first := s.detail(id).StartedAt
+			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{}))
+			d := s.detail(id)
+			equal(s, "state", d.State, engine.Running)
+			equal(s, "restarts of the policy", d.RestartCount, 0)
+			if !d.StartedAt.After(first) {
+				s.Errorf("started at %v, before at %v", d.StartedAt, first)
+			}
+		}},
+		{"a restart starts a container that does not run", func(s *subject) {
+			id := s.create(s.sleeper("a"))
+			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{}))
+			equal(s, "state", s.row(id).State, engine.Running)
+		}},
+		{"a paused container says so, and starts by unpausing only", aPausedContainerSaysSo},
+		{"on-failure restarts as often as it may", func(s *subject) {
+			spec := s.spec("a", "exit 1")
+			spec.Service.Restart = "on-failure:2"
+			id := s.run(spec)
+			s.eventually("giving up", func() bool {
+				d := s.detail(id)
+				return d.State == engine.Exited && d.RestartCount == 2
+			})
+			equal(s, "policy", s.detail(id).RestartPolicy, "on-failure")
+		}},
+		{"a crash loop is seen as restarting", func(s *subject) {
+			spec := s.spec("a", "exit 9")
+			spec.Service.Restart = "always"
+			id := s.run(spec)
+			s.eventually("restarting", func() bool {
+				c := s.row(id)
+				return c.State == engine.Restarting && c.ExitCode == 9 && strings.HasPrefix(c.Status, "Restarting (9) ")
+			})
+			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			time.Sleep(settle)
+			equal(s, "state after a stop by hand", s.row(id).State, engine.Exited)
+		}},
+		{"the environment of service and request reaches the process", func(s *subject) {
+			spec := s.spec("a", "echo $A $B")
+			one := "one"
+			spec.Service.Environment = types.MappingWithEquals{"A": &one, "B": &one, "ABSENT": nil}
+			spec.Env = []string{"B=two"}
+			id := s.run(spec)
+			s.says(id, "one two")
+		}},
+		{"a host port is had by one container at a time", aHostPortIsHadByOne},
+		{"a port range gives each container a port of its own", aPortRangeGivesPorts},
+		{"a port without a number is chosen by the engine", func(s *subject) {
+			spec := s.sleeper("a")
+			spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Protocol: "tcp", HostIP: "127.0.0.1"}}
+			id := s.run(spec)
+			if ports := s.row(id).Ports; len(ports) != 1 || ports[0].Published == 0 || ports[0].Target != 80 {
+				s.Errorf("got %+v", ports)
+			}
+		}},
+		{"a container that shares a network needs its owner to run", sharingNeedsTheOwner},
+	}
+}
+
+func aPausedContainerSaysSo(s *subject) {
+	id := s.run(s.sleeper("a"))
+	s.fine(s.e.PauseContainer(s.ctx, id))
+	c := s.row(id)
+	equal(s, "state", c.State, engine.Paused)
+	if !strings.HasSuffix(c.Status, " (Paused)") || !c.IsRunning() {
+		s.Errorf("status %q", c.Status)
+	}
+	s.refused(s.e.PauseContainer(s.ctx, id), engine.ErrConflict, "is already paused")
+	s.refused(s.e.StartContainer(s.ctx, id), engine.ErrConflict, "paused container")
+	s.fine(s.e.UnpauseContainer(s.ctx, id))
+	equal(s, "state", s.row(id).State, engine.Running)
+	s.refused(s.e.UnpauseContainer(s.ctx, id), nil, "is not paused")
+}
+
+// Ports of the suite, on an address that nothing else on a machine takes.
+const (
+	testAddress = "127.77.66.55"
+	fixedPort   = "18471"
+	portsOfTwo  = "18481-18482"
+)
+
+func aHostPortIsHadByOne(s *subject) {
+	ports := []types.ServicePortConfig{{Target: 80, Published: fixedPort, Protocol: "tcp", HostIP: testAddress}}
+	a, b := s.sleeper("a"), s.sleeper("b")
+	a.Service.Ports, b.Service.Ports = ports, ports
+	first, second := s.run(a), s.create(b)
+	want := engine.Port{HostIP: testAddress, Published: 18471, Target: 80, Protocol: "tcp"}
+	if got := s.row(first).Ports; len(got) != 1 || got[0] != want {
+		s.Errorf("got %+v", got)
+	}
+	s.refused(s.e.StartContainer(s.ctx, second), engine.ErrPortTaken, testAddress+":"+fixedPort)
+	c := s.row(second)
+	equal(s, "state after the refusal", c.State, engine.Created)
+	equal(s, "exit code in the list after the refusal", c.ExitCode, 0)
+	if d := s.detail(second); d.Error == "" || d.ExitCode != startFailedCode {
+		s.Errorf("inspection after the refusal: %d %q", d.ExitCode, d.Error)
+	}
+	s.fine(s.e.KillContainer(s.ctx, first, ""))
+	s.reaches(first, engine.Exited)
+	equal(s, "ports of a stopped container", len(s.row(first).Ports), 0)
+	s.fine(s.e.StartContainer(s.ctx, second))
+	equal(s, "error after a good start", s.detail(second).Error, "")
+}
+
+func aPortRangeGivesPorts(s *subject) {
+	had := map[int]bool{}
+	for _, name := range []string{"a", "b"} {
+		spec := s.sleeper(name)
+		spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: portsOfTwo, Protocol: "tcp", HostIP: testAddress}}
+		for _, p := range s.row(s.run(spec)).Ports {
+			had[p.Published] = true
+		}
+	}
+	if len(had) != 2 || !had[18481] || !had[18482] {
+		s.Errorf("got %v", had)
+	}
+	spec := s.sleeper("c")
+	spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: portsOfTwo, Protocol: "tcp", HostIP: testAddress}}
+	s.refused(s.e.StartContainer(s.ctx, s.create(spec)), engine.ErrPortTaken, testAddress)
+}
+
+func sharingNeedsTheOwner(s *subject) {
+	owner := s.create(s.sleeper("owner"))
+	spec := s.sleeper("guest")
+	spec.NetworkMode = "container:" + owner
+	guest := s.create(spec)
+	s.refused(s.e.StartContainer(s.ctx, guest), engine.ErrConflict, "cannot join network of a non running container")
+	s.fine(s.e.StartContainer(s.ctx, owner))
+	s.fine(s.e.StartContainer(s.ctx, guest))
+	equal(s, "network mode", s.row(guest).NetworkMode, "container:"+owner)
+	equal(s, "networks of its own", len(s.row(guest).Networks), 0)
+}

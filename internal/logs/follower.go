@@ -269,7 +269,7 @@ func (f *follower) prepare(ctx context.Context) error {
 		return err
 	}
 	f.tty = detail.Tty
-	f.begin, err = findTail(ctx, f.reader, f.id, f.tty, f.tail, f.begin.from)
+	f.begin, err = findTail(ctx, f.reader, detail, f.tail, f.begin.from)
 	if err != nil {
 		return err
 	}

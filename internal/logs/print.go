@@ -115,7 +115,7 @@ func (l *pastLog) readAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begin, err := findTail(ctx, l.reader, l.source.ID, detail.Tty, l.tail, l.since)
+	begin, err := findTail(ctx, l.reader, detail, l.tail, l.since)
 	if err != nil {
 		return err
 	}

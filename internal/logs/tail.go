@@ -23,19 +23,21 @@ type beginning struct {
 // findTail finds the beginning of a log's last n lines. It looks at the log
 // once; the lines themselves are read from the beginning it returns, so that
 // what is written in between is not lost.
-func findTail(ctx context.Context, r Reader, id string, tty bool, n int, from int64) (beginning, error) {
+func findTail(ctx context.Context, r Reader, detail engine.ContainerDetail, n int, from int64) (beginning, error) {
 	if n < 0 {
 		return beginning{from: from}, nil
 	}
 	for window := n + margin; ; window *= 4 {
-		look := newWindow(from, tty)
-		options := engine.LogOptions{Timestamps: true, TTY: tty, Tail: strconv.Itoa(window)}
-		if from != 0 {
-			options.Since = unixTime(from)
-		}
-		err := r.Logs(ctx, id, options, streamWriter{look.decoder, 0}, streamWriter{look.decoder, 1})
+		look := newWindow(from, detail.Tty)
+		options := engine.LogOptions{Timestamps: true, TTY: detail.Tty, Tail: strconv.Itoa(window), Since: sinceText(from)}
+		err := r.Logs(ctx, detail.ID, options, streamWriter{look.decoder, 0}, streamWriter{look.decoder, 1})
 		if err != nil {
 			return beginning{}, err
+		}
+		if !detail.IsRunning() {
+			if err := look.decoder.end(); err != nil {
+				return beginning{}, err
+			}
 		}
 		if look.messages < window {
 			return beginning{from: from, skip: max(0, look.lines-n)}, nil

@@ -279,3 +279,19 @@ func absFrom(dir, path string) string {
 	}
 	return filepath.Join(dir, path)
 }
+
+// Environment is the shell's environment over the .env files that count, without the
+// Compose files being read: COMPOSE_* settings come from here. Warnings say what was
+// odd on the way.
+func Environment(opts Options) (env map[string]string, texts []string, err error) {
+	var w warnings
+	var set *settings
+	err = w.capture(func() (err error) {
+		set, err = resolve(opts, w.add)
+		return err
+	})
+	if err != nil {
+		return nil, w.texts, err
+	}
+	return set.env, w.texts, nil
+}

@@ -3,7 +3,12 @@ package app
 import (
 	"context"
 	"io"
+	"time"
 
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/build"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/pkg/event"
 )
 
@@ -23,6 +28,8 @@ type Options struct {
 	Parallel int
 	Version  string
 	Build    BuildDisplay
+	// Provider runs the providers of services that have no container.
+	Provider execute.Provider
 }
 
 // BuildDisplay says how and where the progress of builds is shown.
@@ -33,8 +40,31 @@ type BuildDisplay struct {
 
 // Engine is all that berth's verbs ask of a container engine.
 type Engine interface {
-	Endpoint() string
+	execute.Engine
+	actual.Reader
+	build.Dialer
+	imageEngine
+	processEngine
+	Info(ctx context.Context) (engine.Info, error)
+	Compare(ctx context.Context, spec engine.ContainerSpec, id string) ([]engine.Change, error)
 	Close() error
+}
+
+// imageEngine is what image verbs ask of an engine beside the stages' needs.
+type imageEngine interface {
+	InspectImage(ctx context.Context, ref string) (engine.Image, error)
+	PullImage(ctx context.Context, ref string, opt engine.PullOptions) error
+	PushImage(ctx context.Context, ref string, opt engine.PullOptions) error
+	TagImage(ctx context.Context, source, target string) error
+	ResolveDigest(ctx context.Context, ref string) (string, error)
+}
+
+// processEngine is what verbs on running processes ask of an engine.
+type processEngine interface {
+	Top(ctx context.Context, id string, psArgs []string) (engine.ProcessList, error)
+	Attach(ctx context.Context, id string, opt engine.AttachOptions, streams engine.Streams) error
+	WaitContainer(ctx context.Context, id string) (int, error)
+	ResizeContainer(ctx context.Context, id string, size engine.Size) error
 }
 
 // App runs verbs.
@@ -50,3 +80,36 @@ func New(opt Options) *App {
 	}
 	return &App{opt: opt}
 }
+
+// connect gives the engine, which the first call makes.
+func (a *App) connect() (Engine, error) {
+	if a.engine == nil {
+		e, err := a.opt.Engine()
+		if err != nil {
+			return nil, err
+		}
+		a.engine = e
+	}
+	return a.engine, nil
+}
+
+// EngineInfo asks the engine for its version.
+func (a *App) EngineInfo(ctx context.Context) (engine.Info, error) {
+	e, err := a.connect()
+	if err != nil {
+		return engine.Info{}, err
+	}
+	return e.Info(ctx)
+}
+
+func (a *App) warn(texts ...string) {
+	for _, text := range texts {
+		a.opt.Sink.Emit(event.Event{Version: event.Version, Time: time.Now(), Kind: event.KindWarning, Text: text})
+	}
+}
+
+// UsageError is a mistake in how a verb was called.
+type UsageError struct{ Text string }
+
+// Error gives the text.
+func (e *UsageError) Error() string { return e.Text }

@@ -11,6 +11,12 @@ import (
 )
 
 func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Service, error) {
+	if opt.Names {
+		return Service{
+			Name: config.Name, Config: config, Scale: config.GetScale(), Image: ImageName(p, config, opt.Separator),
+			separator: opt.Separator, DependsOn: dependencies(config), Parents: parents(config.ContainerSpec),
+		}, nil
+	}
 	hash, err := confighash.Service(config)
 	if err != nil {
 		return Service{}, err

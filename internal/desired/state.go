@@ -81,6 +81,9 @@ type Options struct {
 	Images map[string]engine.Image
 	// Contents are the contents of configs and secrets.
 	Contents Contents
+	// Names builds only what names and orders services: no container can be
+	// made from the result, and configs and secrets need no content.
+	Names bool
 }
 
 // Contents holds what configs and secrets contain, by their keys in the file.

@@ -1,0 +1,210 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/pkg/labels"
+)
+
+// options turns a verb's project choice into what the loader takes.
+func (a *App) options(o ProjectOptions) project.Options {
+	return project.Options{
+		Files: o.Files, EnvFiles: o.EnvFiles, Profiles: o.Profiles, ProjectName: o.Name, Dir: o.Dir,
+		AllResources: o.AllResources, Compatibility: o.Compatibility,
+		WorkDir: a.opt.WorkDir, Environ: a.opt.Environ, Stdin: a.opt.Stdin,
+	}
+}
+
+// Settings are the variables of the shell and of .env, for the COMPOSE_* ones.
+func (a *App) Settings(o ProjectOptions) (map[string]string, error) {
+	return project.Environment(a.options(o))
+}
+
+// load reads the files and tells the warnings.
+func (a *App) load(ctx context.Context, o ProjectOptions, services []string, noDeps bool) (*project.Loaded, error) {
+	opt := a.options(o)
+	opt.Services, opt.NoDeps = services, noDeps
+	loaded, err := project.Load(ctx, opt)
+	if err != nil {
+		return nil, err
+	}
+	a.warn(loaded.Warnings...)
+	return loaded, nil
+}
+
+// separator stands between the parts of container names.
+func separator(o ProjectOptions) string {
+	if o.Compatibility {
+		return "_"
+	}
+	return "-"
+}
+
+// build works out the desired state.
+func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string]engine.Image) (*desired.State, error) {
+	read, err := loaded.Contents()
+	if err != nil {
+		return nil, err
+	}
+	contents := desired.Contents{Configs: map[string][]byte{}, Secrets: map[string][]byte{}}
+	for at, content := range read {
+		if at.Kind == "config" {
+			contents.Configs[at.Name] = content
+		} else {
+			contents.Secrets[at.Name] = content
+		}
+	}
+	return desired.Build(loaded.Project, desired.Options{
+		Version: a.opt.Version, ConfigFiles: loaded.ConfigFiles, EnvFiles: o.EnvFiles, Separator: separator(o),
+		Images: images, Contents: contents,
+	})
+}
+
+// existing is a project as the verbs on existing containers see it.
+type existing struct {
+	model plan.Model
+	state *actual.State
+	// loaded is nil when the project is known by its labels alone.
+	loaded *project.Loaded
+}
+
+// find reads what exists of a project. With -p and no file the labels tell all;
+// q is completed with the project's name.
+func (a *App) find(ctx context.Context, o ProjectOptions, q actual.Query) (*existing, error) {
+	e, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	found := &existing{}
+	opt := a.options(o)
+	opt.AllResources = true
+	loaded, err := project.Load(ctx, opt)
+	switch {
+	case err == nil:
+		a.warn(loaded.Warnings...)
+		found.loaded = loaded
+		q.Project = loaded.Project.Name
+	case errors.Is(err, project.ErrNoConfig) && len(o.Files) == 0:
+		name, nameErr := project.Name(ctx, opt)
+		if nameErr != nil {
+			return nil, nameErr
+		}
+		q.Project = name
+	default:
+		return nil, err
+	}
+	found.state, err = actual.Read(ctx, e, q)
+	if err != nil {
+		return nil, err
+	}
+	if found.loaded == nil {
+		found.model = plan.ModelFromLabels(found.state)
+		return found, nil
+	}
+	d, err := desired.Build(loaded.Project, desired.Options{Separator: separator(o), Names: true})
+	if err != nil {
+		return nil, err
+	}
+	found.model = plan.ModelOf(d)
+	return found, nil
+}
+
+// known lists the services that may be named: those of the files and those that
+// have containers.
+func (f *existing) known() []string {
+	seen := map[string]bool{}
+	var names []string
+	add := func(name string) {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for name := range f.model.Known {
+		add(name)
+	}
+	for _, c := range f.state.Containers {
+		add(c.Labels[labels.Service])
+	}
+	return names
+}
+
+// check refuses names of services that are neither in the files nor running.
+func (f *existing) check(services []string) error {
+	known := f.known()
+	for _, name := range services {
+		if !contains(known, name) {
+			return project.NoSuchService(name, known)
+		}
+	}
+	return nil
+}
+
+// replicas are the containers of the named services, or of all services of the
+// files (of the project where there are no files); one-offs are left out.
+func (f *existing) replicas(services []string) ([]engine.Container, error) {
+	if err := f.check(services); err != nil {
+		return nil, err
+	}
+	var out []engine.Container
+	for _, c := range f.state.Containers {
+		name := c.Labels[labels.Service]
+		switch {
+		case labels.IsOneOff(c.Labels) || labels.IsHook(c.Labels):
+		case len(services) > 0 && !contains(services, name):
+		case len(services) == 0 && f.model.Known != nil && !f.model.Known[name]:
+		default:
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// one gives a service's container by number, or its first one.
+func (f *existing) one(service string, index int) (engine.Container, error) {
+	list, err := f.replicas([]string{service})
+	if err != nil {
+		return engine.Container{}, err
+	}
+	for _, c := range list {
+		if index == 0 || labels.ReplicaNumber(c.Labels) == index {
+			return c, nil
+		}
+	}
+	if index > 0 {
+		return engine.Container{}, fmt.Errorf("service %q has no container with index %d", service, index)
+	}
+	return engine.Container{}, fmt.Errorf("service %q is not running: it has no container", service)
+}
+
+func contains(list []string, s string) bool {
+	for _, e := range list {
+		if e == s {
+			return true
+		}
+	}
+	return false
+}
+
+// problems is everything that stands in the way of a plan, on one line each.
+type problems struct{ list []plan.Problem }
+
+// Error joins the problems.
+func (p *problems) Error() string {
+	texts := make([]string, len(p.list))
+	for i, pr := range p.list {
+		texts[i] = pr.Error()
+		if pr.Hint != "" {
+			texts[i] += " (" + pr.Hint + ")"
+		}
+	}
+	return strings.Join(texts, "\n")
+}

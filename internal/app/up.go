@@ -1,0 +1,214 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/execute"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/internal/project"
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/sync/errgroup"
+)
+
+// UpResult is what Up brought about.
+type UpResult struct {
+	Project    string
+	Changed    bool
+	Containers []string // the names of the services' containers, sorted
+}
+
+// Up brings services to what the files say: images first, then one plan for
+// everything else.
+func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
+	s, err := a.prepare(ctx, r)
+	if err != nil {
+		return UpResult{}, err
+	}
+	p, err := a.consentedPlan(ctx, s)
+	if err != nil {
+		return UpResult{}, err
+	}
+	return a.carryOut(ctx, s, p)
+}
+
+// upState is what the stages of Up hand on.
+type upState struct {
+	request UpRequest
+	engine  Engine
+	loaded  *project.Loaded
+	actual  *actual.State
+	desired *desired.State
+	adopted map[string][]engine.Change
+}
+
+// prepare loads the files, takes a snapshot, sees to the images and works out
+// the desired state.
+func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
+	e, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := a.load(ctx, r.Project, r.Services, r.NoDeps)
+	if err != nil {
+		return nil, err
+	}
+	if err := scale(loaded.Project, r.Scale); err != nil {
+		return nil, err
+	}
+	s := &upState{request: r, engine: e, loaded: loaded}
+	refs := imageRefs(loaded.Project, separator(r.Project))
+	s.actual, err = actual.Read(ctx, e, query(loaded.Project, refs))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.images(ctx, s, refs); err != nil {
+		return nil, err
+	}
+	s.desired, err = a.desire(loaded, r.Project, s.actual.Images)
+	if err != nil {
+		return nil, err
+	}
+	return s, a.adopt(ctx, s)
+}
+
+// scale applies --scale.
+func scale(p *types.Project, want map[string]int) error {
+	for _, name := range sortedKeys(want) {
+		svc, ok := p.Services[name]
+		if !ok {
+			return project.NoSuchService(name, p.ServiceNames())
+		}
+		svc.SetScale(want[name])
+		p.Services[name] = svc
+	}
+	return nil
+}
+
+// query asks for what the project has and for what it names from elsewhere.
+func query(p *types.Project, refs []string) actual.Query {
+	q := actual.Query{Project: p.Name, Images: refs, Networks: len(p.Networks) > 0, Volumes: len(p.Volumes) > 0}
+	for _, n := range p.Networks {
+		q.NetworkNames = append(q.NetworkNames, n.Name)
+	}
+	for _, v := range p.Volumes {
+		q.VolumeNames = append(q.VolumeNames, v.Name)
+	}
+	sort.Strings(q.NetworkNames)
+	sort.Strings(q.VolumeNames)
+	return q
+}
+
+// adopt compares, field by field, containers that another tool made from what
+// may be the same files.
+func (a *App) adopt(ctx context.Context, s *upState) error {
+	s.adopted = map[string][]engine.Change{}
+	type result struct {
+		id      string
+		changes []engine.Change
+	}
+	results := make(chan result, len(s.actual.Containers))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(adoptLimit)
+	for _, svc := range s.desired.Services {
+		for _, c := range s.actual.Replicas(svc.Name) {
+			if !plan.NeedsInspection(svc, c) {
+				continue
+			}
+			spec := svc.Replica(numberOf(c))
+			g.Go(func() error {
+				changes, err := s.engine.Compare(ctx, spec, c.ID)
+				results <- result{c.ID, changes}
+				return err
+			})
+		}
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	close(results)
+	for r := range results {
+		s.adopted[r.id] = r.changes
+	}
+	return nil
+}
+
+// adoptLimit is how many containers are compared at the same time.
+const adoptLimit = 16
+
+// plan works out the plan with what has been consented to.
+func (a *App) plan(s *upState, consented map[string]bool) (*plan.Plan, error) {
+	r := s.request
+	opt := plan.UpOptions{
+		Targets: r.Services, NoStart: r.NoStart, RenewVolumes: r.RenewAnonVolumes,
+		RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: r.IgnoreOrphans, Timeout: r.Timeout,
+		Wait: r.Wait, WaitTimeout: r.WaitTimeout, Adopted: s.adopted, Consented: consented,
+	}
+	switch {
+	case r.ForceRecreate:
+		opt.Recreate = plan.RecreateForce
+	case r.NoRecreate:
+		opt.Recreate, opt.RecreateDeps = plan.RecreateNever, plan.RecreateNever
+	}
+	if r.AlwaysRecreateDeps {
+		opt.RecreateDeps = plan.RecreateForce
+	}
+	p, err := plan.Up(s.desired, s.actual, opt)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.Problems) > 0 {
+		return nil, &problems{p.Problems}
+	}
+	return p, nil
+}
+
+// consentedPlan asks what the plan wants to know, and plans again with the answers.
+func (a *App) consentedPlan(ctx context.Context, s *upState) (*plan.Plan, error) {
+	p, err := a.plan(s, nil)
+	if err != nil || len(p.Consents) == 0 || s.request.DryRun {
+		return p, err
+	}
+	consented := map[string]bool{}
+	for _, c := range p.Consents {
+		yes := s.request.AcceptVolumeRemoval
+		if !yes && a.opt.Confirm != nil {
+			yes, err = a.opt.Confirm(ctx, c.Question)
+			if err != nil {
+				yes = false // nobody can answer: the volume stays
+			}
+		}
+		if !yes {
+			a.warn(fmt.Sprintf("volume %q does not match the files and is used as it is", c.Volume))
+			continue
+		}
+		consented[c.Volume] = true
+	}
+	if len(consented) == 0 {
+		return p, nil
+	}
+	return a.plan(s, consented)
+}
+
+func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult, error) {
+	a.warn(p.Warnings...)
+	done, err := execute.Run(ctx, p, s.engine, execute.Options{
+		Parallel: a.opt.Parallel, Sink: a.opt.Sink, WaitTimeout: s.request.WaitTimeout, DryRun: s.request.DryRun,
+		Provider: a.opt.Provider,
+	})
+	result := UpResult{Project: s.desired.Project}
+	if done != nil {
+		result.Changed = done.Changed
+	}
+	for _, svc := range s.desired.Services {
+		for n := 1; n <= svc.Scale; n++ {
+			result.Containers = append(result.Containers, svc.ContainerName(s.desired.Project, n))
+		}
+	}
+	sort.Strings(result.Containers)
+	return result, err
+}

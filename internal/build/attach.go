@@ -3,8 +3,6 @@ package build
 import (
 	"path"
 	"strings"
-
-	"github.com/moby/buildkit/client"
 )
 
 // setFiles names the job's context and Dockerfile to the frontend.
@@ -64,9 +62,4 @@ func namedContext(j *job, value string) string {
 // isFolder tells whether an additional context is a local folder.
 func isFolder(value string) bool {
 	return !isRemote(value) && !strings.HasPrefix(value, servicePrefix) && !strings.Contains(value, "://")
-}
-
-// export puts the image into the engine's image store under the target's names.
-func (r request) export(j *job) client.ExportEntry {
-	return client.ExportEntry{Type: "moby", Attrs: map[string]string{"name": strings.Join(j.target.Tags, ",")}}
 }

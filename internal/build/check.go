@@ -29,12 +29,13 @@ type Finding struct {
 // has BuildKit: the checks are part of this program. What the Dockerfiles are
 // made of (base images) is looked up by the engine.
 func Check(ctx context.Context, dialer Dialer, targets []Target, o Options) ([]Finding, error) {
-	for i := range targets { // nothing is built, so nothing has to wait
-		targets[i].DependsOn = nil
-	}
+	o = o.complete()
 	jobs, err := newJobs(targets, o)
 	if err != nil {
 		return nil, err
+	}
+	for _, j := range jobs {
+		j.needs = nil // nothing is built, so nothing has to wait
 	}
 	var findings []Finding
 	check := func(b *builder, ctx context.Context, j *job) error {
@@ -53,11 +54,10 @@ func Check(ctx context.Context, dialer Dialer, targets []Target, o Options) ([]F
 
 // check lints one job's Dockerfile.
 func (b *builder) check(ctx context.Context, j *job) ([]Finding, error) {
-	r, err := newRequest(j.target, b.options, b.options.HostGatewayIP)
+	r, err := b.prepare(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	r.setFiles(j, b.options)
 	var results *lint.LintResults
 	examine := func(ctx context.Context, engine gateway.Client) (*gateway.Result, error) {
 		ui, source, err := entry(ctx, engine)

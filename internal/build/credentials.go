@@ -16,18 +16,31 @@ import (
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
 )
 
+// complete loads the user's docker configuration unless the caller gave one, and
+// takes the proxies for builds from it.
+func (o Options) complete() Options {
+	if o.Credentials == nil {
+		var err error
+		if o.Credentials, err = config.Load(config.Dir()); err != nil {
+			o.emit(event.Event{Kind: event.KindWarning, Text: "no registry credentials: " + err.Error()})
+			o.Credentials = configfile.New("")
+		}
+	}
+	if o.ProxyArgs == nil {
+		o.ProxyArgs = map[string]string{}
+		for name, value := range o.Credentials.ParseProxyConfig(o.Engine.Endpoint, nil) {
+			if value != nil {
+				o.ProxyArgs[name] = *value
+			}
+		}
+	}
+	return o
+}
+
 // newAuth answers the engine's questions for registry credentials out of the
 // docker configuration.
 func newAuth(o Options) session.Attachable {
-	file := o.Credentials
-	if file == nil {
-		var err error
-		if file, err = config.Load(config.Dir()); err != nil {
-			o.emit(event.Event{Kind: event.KindWarning, Text: "no registry credentials: " + err.Error()})
-			file = configfile.New("")
-		}
-	}
-	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{ConfigFile: file})
+	return authprovider.NewDockerAuthProvider(authprovider.DockerAuthProviderConfig{ConfigFile: o.Credentials})
 }
 
 // secretStore gives build secrets to BuildKit, reading files when asked.

@@ -30,6 +30,7 @@ type group struct {
 	secrets map[string]Secret
 	keys    map[string]sshprovider.AgentConfig
 	uploads *uploadprovider.Uploader
+	archive archive
 	session *session.Session
 	ended   chan error
 }
@@ -47,7 +48,7 @@ func newGroups(jobs []*job, o Options) ([]*group, error) {
 		if j.files.dir != "" && !shared[j.files.dir] {
 			own = j.files.dir
 		}
-		fits := func(g *group) bool { return g.takes(j, own, keys) }
+		fits := func(g *group) bool { return !o.Builder.isRemote() && g.takes(j, own, keys) }
 		if at := slices.IndexFunc(groups, fits); at >= 0 {
 			j.group = groups[at]
 		} else {
@@ -208,6 +209,9 @@ func (g *group) start(ctx context.Context, o Options, dial session.Dialer) error
 	}
 	if g.uploads != nil {
 		g.session.Allow(g.uploads)
+	}
+	if o.Builder.isRemote() {
+		g.session.Allow(g.archive.target())
 	}
 	g.ended = make(chan error, 1)
 	go func() { g.ended <- g.session.Run(ctx, dial) }()

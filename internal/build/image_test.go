@@ -209,9 +209,6 @@ func TestContextMayBeAnArchiveAtAURLOrOnStandardInput(t *testing.T) {
 	}
 }
 
-// second is the second of two results.
-func second(_ int, err error) error { return err }
-
 func TestContextMayBeAGitRepository(t *testing.T) {
 	git, err := exec.LookPath("git")
 	if err != nil {
@@ -231,7 +228,7 @@ func TestContextMayBeAGitRepository(t *testing.T) {
 	server := httptest.NewServer(http.StripPrefix("/repo.git", http.FileServer(http.Dir(filepath.Join(dir, ".git")))))
 	defer server.Close()
 	built(t, thisEngine(t), target(t, "git", server.URL+"/repo.git#main:sub"))
-	inline := target(t, "git-inline", server.URL+"/repo.git")
+	inline := target(t, "git-inline", server.URL+"/repo.git#main")
 	inline.Build.DockerfileInline = busybox + "COPY sub/data /\n"
 	built(t, Options{}, inline)
 	built(t, thisEngine(t), inline)

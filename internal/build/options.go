@@ -81,6 +81,16 @@ type Options struct {
 	// when a registry first asks for credentials.
 	Credentials *configfile.ConfigFile
 
+	// Builder is the buildx instance to use; nil is the engine's own BuildKit.
+	// One that is not the engine needs Loader, and Exec when it is a container.
+	Builder *Builder
+	Loader  Loader
+	Exec    Execer
+	// Push sends the images to their registries instead of the engine. Only a
+	// Builder that is not the engine does that; the engine's own images are
+	// pushed by the engine (Result.Tags).
+	Push bool
+
 	// Classic builds where the engine has no BuildKit, or always with
 	// ForceClassic (DOCKER_BUILDKIT=0).
 	Classic      ClassicBuilder

@@ -17,6 +17,9 @@ const (
 	allowHostNet  = "network.host"
 )
 
+// hostGateway is the word for the host's own address in extra_hosts.
+const hostGateway = "host-gateway"
+
 // request is what a target asks of BuildKit, without its files.
 type request struct {
 	attrs        map[string]string // the Dockerfile frontend's options
@@ -31,9 +34,9 @@ type cacheEntry struct {
 	attrs map[string]string
 }
 
-// newRequest translates a target's build section. hostGateway stands for
+// newRequest translates a target's build section. gateway stands for
 // host-gateway in extra_hosts; empty where it is unknown.
-func newRequest(target Target, o Options, hostGateway string) (request, error) {
+func newRequest(target Target, o Options, gateway string) (request, error) {
 	r := request{attrs: map[string]string{}}
 	build := target.Build
 	where := "services." + target.Service + ".build."
@@ -53,7 +56,7 @@ func newRequest(target Target, o Options, hostGateway string) (request, error) {
 	r.setContainer(build)
 	r.entitlements = entitlements(build)
 	r.setAttestations(build, o)
-	if err := r.setHosts(build.ExtraHosts, hostGateway); err != nil {
+	if err := r.setHosts(build.ExtraHosts, gateway); err != nil {
 		return r, fmt.Errorf("%sextra_hosts: %w", where, err)
 	}
 	var err error
@@ -88,30 +91,34 @@ func (r request) setContainer(build types.BuildConfig) {
 	if build.ShmSize > 0 {
 		r.attrs["shm-size"] = strconv.FormatInt(int64(build.ShmSize), 10)
 	}
-	var limits []string
-	for _, name := range slices.Sorted(maps.Keys(build.Ulimits)) {
-		limit := build.Ulimits[name]
-		soft, hard := limit.Soft, limit.Hard
-		if limit.Single != 0 {
-			soft, hard = limit.Single, limit.Single
-		}
-		limits = append(limits, fmt.Sprintf("%s=%d:%d", name, soft, hard))
-	}
-	if len(limits) > 0 {
+	if limits := ulimits(build.Ulimits); len(limits) > 0 {
 		r.attrs["ulimit"] = strings.Join(limits, ",")
 	}
 }
 
+// ulimits are limits as "name=soft:hard", sorted.
+func ulimits(limits map[string]*types.UlimitsConfig) []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		soft, hard := limits[name].Soft, limits[name].Hard
+		if single := limits[name].Single; single != 0 {
+			soft, hard = single, single
+		}
+		list = append(list, fmt.Sprintf("%s=%d:%d", name, soft, hard))
+	}
+	return list
+}
+
 // setHosts sets extra_hosts in the frontend's form.
-func (r request) setHosts(hosts types.HostsList, hostGateway string) error {
+func (r request) setHosts(hosts types.HostsList, gateway string) error {
 	var entries []string
 	for _, host := range slices.Sorted(maps.Keys(hosts)) {
 		for _, ip := range hosts[host] {
-			if ip == "host-gateway" {
-				if hostGateway == "" {
+			if ip == hostGateway {
+				if gateway == "" {
 					return fmt.Errorf("%s: this engine does not tell BuildKit its host-gateway: write an address instead", host)
 				}
-				ip = hostGateway
+				ip = gateway
 			}
 			entries = append(entries, host+"="+strings.Trim(ip, "[]"))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/moby/buildkit/client"
@@ -16,6 +17,7 @@ import (
 // others. A build that fails is an *Error with the failing lines of the
 // Dockerfile. When ctx ends, the engine stops building.
 func Run(ctx context.Context, dialer Dialer, targets []Target, o Options) (map[string]Result, error) {
+	o = o.complete()
 	jobs, err := newJobs(targets, o)
 	if err != nil {
 		return nil, err
@@ -37,6 +39,9 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 	if len(jobs) == 0 {
 		return nil
 	}
+	if o.ForceClassic || o.Builder == nil && o.lacks(withBuildKit) {
+		return classic(ctx, jobs, o)
+	}
 	for _, j := range jobs {
 		if err := checkSupport(j.target, o); err != nil {
 			return err
@@ -47,7 +52,9 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 		return err
 	}
 	b := builder{options: o, dialer: dialer}
-	if err := b.connect(ctx); err != nil {
+	if err := b.connect(ctx); isWithoutBuildKit(err) {
+		return classic(ctx, jobs, o)
+	} else if err != nil {
 		return err
 	}
 	defer b.client.Close()
@@ -65,6 +72,11 @@ type builder struct {
 // connect makes the client of the engine's BuildKit. The first connection is
 // made at once, so that an engine without BuildKit is known here.
 func (b *builder) connect(ctx context.Context) error {
+	if b.options.Builder.isRemote() {
+		var err error
+		b.client, err = b.options.Builder.connect(ctx, b.options)
+		return err
+	}
 	dial := func(ctx context.Context) (net.Conn, error) { return b.dialer.Dial(ctx, "/grpc", "h2c", nil) }
 	first, err := dial(ctx)
 	if err != nil {
@@ -89,6 +101,9 @@ func (b *builder) connect(ctx context.Context) error {
 
 // dialSession opens the connection of a session.
 func (b *builder) dialSession(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+	if b.options.Builder.isRemote() {
+		return b.client.Dialer()(ctx, proto, meta)
+	}
 	return b.dialer.Dial(ctx, "/session", proto, meta)
 }
 
@@ -154,7 +169,9 @@ func join(first, second error) error {
 // solve builds one job's image and tells the sink.
 func (b *builder) solve(ctx context.Context, j *job) error {
 	b.tell(j, event.Building, event.Working, "")
+	load := b.startLoad(ctx, j)
 	response, err := b.request(ctx, j)
+	err = load.finish(err)
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -163,27 +180,39 @@ func (b *builder) solve(ctx context.Context, j *job) error {
 		b.tell(j, event.Error, event.Failed, failure.Error())
 		return failure
 	}
-	j.result = Result{ImageID: response.ExporterResponse["containerimage.digest"], Tags: j.target.Tags}
-	if config := response.ExporterResponse["containerimage.config.digest"]; config != "" && config != j.result.ImageID {
-		j.result.Digest = j.result.ImageID // the engine's store knows images by manifest
-	}
+	j.result = newResult(j, response.ExporterResponse, b.options.Builder.isRemote())
 	b.tell(j, event.Built, event.Done, "")
 	return nil
 }
 
+// newResult reads what the exporter said. Images that were loaded from an
+// archive are known by their configuration; the engine's own exporter says
+// itself what the engine knows an image by.
+func newResult(j *job, answer map[string]string, loaded bool) Result {
+	result := Result{ImageID: answer["containerimage.digest"], Tags: j.target.Tags}
+	config := answer["containerimage.config.digest"]
+	if config == "" || config == result.ImageID {
+		return result
+	}
+	result.Digest = result.ImageID
+	if loaded {
+		result.ImageID = config
+	}
+	return result
+}
+
 // request sends one solve and waits for its end.
 func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, error) {
-	r, err := newRequest(j.target, b.options, b.options.HostGatewayIP)
+	r, err := b.prepare(ctx, j)
 	if err != nil {
 		return nil, err
 	}
-	r.setFiles(j, b.options)
 	opt := client.SolveOpt{
 		FrontendAttrs:         r.attrs,
 		AllowedEntitlements:   r.entitlements,
 		SharedSession:         j.group.session,
 		SessionPreInitialized: true,
-		Exports:               []client.ExportEntry{r.export(j)},
+		Exports:               []client.ExportEntry{b.export(j)},
 		CacheImports:          cacheOptions(r.cacheFrom),
 		CacheExports:          cacheOptions(r.cacheTo),
 	}
@@ -193,7 +222,7 @@ func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, e
 		shared = &state
 	}
 	feed, shown := b.screen.channel(j)
-	if b.options.lacks(modernFrontend) {
+	if b.options.Builder == nil && b.options.lacks(modernFrontend) {
 		own := &frontend{shared: shared}
 		response, err := b.client.Build(ctx, opt, "", own.build, feed)
 		<-shown
@@ -209,6 +238,34 @@ func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, e
 	response, err := b.client.Solve(ctx, nil, opt, feed)
 	<-shown
 	return response, err
+}
+
+// prepare is what a job asks of BuildKit, with its files.
+func (b *builder) prepare(ctx context.Context, j *job) (request, error) {
+	r, err := newRequest(j.target, b.options, b.hostGateway(ctx, j))
+	if err == nil {
+		r.setFiles(j, b.options)
+	}
+	return r, err
+}
+
+// hostGateway is the address that host-gateway stands for in a job; empty when
+// the job does not need it or nobody knows.
+func (b *builder) hostGateway(ctx context.Context, j *job) string {
+	needed := false
+	for _, addresses := range j.target.Build.ExtraHosts {
+		needed = needed || slices.Contains(addresses, hostGateway)
+	}
+	if !needed {
+		return ""
+	}
+	workers, err := b.client.ListWorkers(ctx)
+	if err == nil && len(workers) > 0 {
+		if address := workers[0].Labels["org.mobyproject.buildkit.worker.moby.host-gateway-ip"]; address != "" {
+			return address
+		}
+	}
+	return b.options.HostGatewayIP
 }
 
 // tell reports the status of a job's image.

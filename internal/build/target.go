@@ -40,12 +40,13 @@ type Target struct {
 	DependsOn []string
 }
 
-// Secret is one build secret. Exactly one of File and Value is used: Value when
-// File is empty.
+// Secret is one build secret. Its content is in File or, when that is empty, is
+// Value; Variable then names the variable it came from, if it did.
 type Secret struct {
-	ID    string
-	File  string
-	Value string
+	ID       string
+	File     string
+	Variable string
+	Value    string
 }
 
 // Targets lists what the build sections of the named services ask for, every
@@ -229,7 +230,7 @@ func buildSecrets(project *types.Project, service types.ServiceConfig) ([]Secret
 			if !ok {
 				return nil, fmt.Errorf("%s: variable %s of secret %q is not set", where, definition.Environment, reference.Source)
 			}
-			secret.Value = value
+			secret.Variable, secret.Value = definition.Environment, value
 		default:
 			secret.Value = definition.Content
 		}

@@ -137,29 +137,35 @@ func (e *Engine) describe() error {
 // do sends one request and decodes the answer's JSON into out, if out is not
 // nil and the answer has a body. A status of 400 or more is an [APIError].
 func (e *Engine) do(ctx context.Context, method, path string, body io.Reader, out any) error {
+	content, err := e.raw(ctx, method, path, body)
+	if err != nil || out == nil || len(content) == 0 {
+		return err
+	}
+	return json.Unmarshal(content, out)
+}
+
+// raw is do without decoding.
+func (e *Engine) raw(ctx context.Context, method, path string, body io.Reader) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, e.base+path, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	response, err := e.client.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }() // read to its end below; nothing can be lost
 	content, err := io.ReadAll(response.Body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if response.StatusCode >= http.StatusBadRequest {
-		return &APIError{Method: method, Path: path, Status: response.StatusCode, Message: message(content)}
+		return nil, &APIError{Method: method, Path: path, Status: response.StatusCode, Message: message(content)}
 	}
-	if out == nil || len(content) == 0 {
-		return nil
-	}
-	return json.Unmarshal(content, out)
+	return content, nil
 }
 
 // APIError is a refusal of the engine.

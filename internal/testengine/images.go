@@ -86,23 +86,34 @@ type recipe struct {
 	changes []string
 }
 
-// provide imports the images of a family that the engine lacks. Test packages
-// run at the same time, hence the lock between processes.
+// provide imports the images of a family for a test.
 func provide(t testing.TB, family func(Engine) ([]recipe, error)) {
 	t.Helper()
 	engine := Require(t)
-	recipes, err := family(engine)
-	if err != nil {
+	if err := engine.provide(t.Context(), family); err != nil {
 		t.Fatalf("test images for %s: %v", t.Name(), err)
-	}
-	for _, wanted := range recipes {
-		if err := engine.ensure(t.Context(), wanted); err != nil {
-			t.Fatalf("test image %s: %v", wanted.ref, err)
-		}
 	}
 }
 
-// ensure imports one image unless the engine has it already.
+// ProvideApp is [App] for programs that are no tests.
+func (e *Engine) ProvideApp(ctx context.Context) error { return e.provide(ctx, appRecipes) }
+
+// provide imports the images of a family that the engine lacks.
+func (e *Engine) provide(ctx context.Context, family func(Engine) ([]recipe, error)) error {
+	recipes, err := family(*e)
+	if err != nil {
+		return err
+	}
+	for _, wanted := range recipes {
+		if err := e.ensure(ctx, wanted); err != nil {
+			return fmt.Errorf("%s: %w", wanted.ref, err)
+		}
+	}
+	return nil
+}
+
+// ensure imports one image unless the engine has it already. Test packages
+// run at the same time, hence the lock between processes.
 func (e *Engine) ensure(ctx context.Context, wanted recipe) error {
 	ctx, cancel := context.WithTimeout(ctx, importTimeout)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,9 @@ func TestProjectLeavesNothingBehindWhenTheTestEnds(t *testing.T) {
 		Post(t, "/containers/"+project+"/start", nil, nil)
 		if state := Inspect(t, project)["State"].(map[string]any); state["Running"] != true {
 			t.Errorf("state %v, want running", state)
+		}
+		if events := ProjectEvents(t, project, time.Now().Add(-time.Minute)); !started(events) {
+			t.Errorf("no start among the events %v", events)
 		}
 	})
 	for _, kind := range []string{"containers", "networks", "volumes"} {
@@ -121,4 +125,9 @@ func imageID(t *testing.T, ref string) string {
 	var image struct{ Id string }
 	Get(t, "/images/"+ref+"/json", &image)
 	return image.Id
+}
+
+// started reports whether a container's start is among the events.
+func started(events []Event) bool {
+	return slices.ContainsFunc(events, func(event Event) bool { return event.Type == "container" && event.Action == "start" })
 }

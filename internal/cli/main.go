@@ -77,6 +77,10 @@ func (s *session) finish(ctx context.Context, err error) int {
 	if errors.Is(context.Cause(ctx), errInterrupted) {
 		err = interruptedBy(err)
 	}
+	var usage *app.UsageError
+	if errors.As(err, &usage) && s.running != nil {
+		err = &usageError{text: usage.Text, line: usageLine(s.running)}
+	}
 	v := judge(err)
 	if !v.quiet {
 		s.report(err, v)

@@ -117,6 +117,7 @@ func (s *session) register(root *cobra.Command) {
 // settings.
 func (s *session) prepare(cmd *cobra.Command, _ []string) error {
 	s.flags.parsed(cmd.Root().Flags())
+	s.running = cmd
 	if _, ok := cmd.Annotations[usesProject]; !ok {
 		return nil
 	}
@@ -142,8 +143,24 @@ func (s *session) command(group string, cmd *cobra.Command) *cobra.Command {
 
 func unknownCommand(root *cobra.Command, name string) error {
 	text := fmt.Sprintf("unknown command %q", name)
-	if near := root.SuggestionsFor(name); len(near) > 0 {
+	if near := nearestCommands(root, name); len(near) > 0 {
 		text += ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return &usageError{text: text, line: usageLine(root)}
+}
+
+// nearestCommands are the commands a mistyped name is nearest to, else those
+// that begin with it.
+func nearestCommands(root *cobra.Command, name string) []string {
+	var near []string
+	best := 3
+	for _, suggestion := range root.SuggestionsFor(name) {
+		switch d := distance(name, suggestion); {
+		case d < best:
+			near, best = []string{suggestion}, d
+		case d == best || best == 3:
+			near = append(near, suggestion)
+		}
+	}
+	return near
 }

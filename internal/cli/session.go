@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 
+	"github.com/spf13/cobra"
+
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/ui"
 	"github.com/berth-dev/berth/pkg/event"
@@ -18,6 +20,7 @@ type session struct {
 	inv        invocation
 	flags      globalFlags
 	interrupts *interrupts
+	running    *cobra.Command // once its flags are read
 
 	// settings are the COMPOSE_* variables of the shell and of .env.
 	settings map[string]string

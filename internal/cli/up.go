@@ -18,12 +18,13 @@ type upper interface {
 type upOptions struct {
 	app.UpRequest
 	Detach bool
-
-	scale []string
 }
 
 func newUp(s *session, runF run[upOptions]) *cobra.Command {
-	var o upOptions
+	var (
+		o     upOptions
+		scale []string
+	)
 	cmd := s.command(groupChange, &cobra.Command{
 		Use:   "up [OPTIONS] [SERVICE...]",
 		Short: "Create and start containers",
@@ -41,7 +42,7 @@ which stops them.`,
 	})
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.Detach, "detach", "d", false, "Run containers in the background")
-	addCreateFlags(flags, &o.UpRequest, &o.scale)
+	addCreateFlags(flags, &o.UpRequest, &scale)
 	flags.BoolVar(&o.NoDeps, "no-deps", false, "Leave the services it depends on alone")
 	flags.BoolVar(&o.NoStart, "no-start", false, "Create the containers but do not start them")
 	flags.BoolVar(&o.AlwaysRecreateDeps, "always-recreate-deps", false, "Recreate the services it depends on as well")
@@ -55,7 +56,7 @@ which stops them.`,
 	runF = runF.or(shown(s, "up", runUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Services = args
-		if err := s.completeUp(cmd, &o.UpRequest, o.scale); err != nil {
+		if err := s.completeUp(cmd, &o.UpRequest, scale); err != nil {
 			return err
 		}
 		o.Detach = o.Detach || o.Wait || o.NoStart

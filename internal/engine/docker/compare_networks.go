@@ -91,10 +91,10 @@ func (c *comparison) isRunning() bool {
 	return base != nil && base.State != nil && base.State.Running
 }
 
-// aliases compares extra names. The engine knows a container by its name and
-// ID anyway.
+// aliases compares extra names. The engine knows a container by its name, its
+// host name and its ID anyway.
 func (c *comparison) aliases(key string, want, got []string) {
-	own := []string{strings.TrimPrefix(c.got.container.Name, "/"), c.spec.Name}
+	own := []string{strings.TrimPrefix(c.got.container.Name, "/"), c.spec.Name, c.got.container.Config.Hostname}
 	if id := c.got.container.ID; len(id) >= shortID {
 		own = append(own, id[:shortID])
 	}

@@ -13,6 +13,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // createRequest is one create request, with what has to follow it.
@@ -145,7 +146,7 @@ func newHostConfig(spec engine.ContainerSpec, around surroundings) (*container.H
 	if err != nil {
 		return nil, err
 	}
-	security, err := newSecurity(service, around.readFile)
+	security, err := newSecurity(service, spec.Labels[labels.WorkingDir], around.readFile)
 	if err != nil {
 		return nil, err
 	}

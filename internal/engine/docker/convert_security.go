@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -18,8 +19,9 @@ type security struct {
 }
 
 // newSecurity translates security_opt and credential_spec. A seccomp profile
-// is a file on this machine, whose content the engine wants.
-func newSecurity(service types.ServiceConfig, readFile func(string) ([]byte, error)) (security, error) {
+// is a file on this machine, relative to the project's directory, whose
+// content the engine wants.
+func newSecurity(service types.ServiceConfig, dir string, readFile func(string) ([]byte, error)) (security, error) {
 	var result security
 	for _, option := range service.SecurityOpt {
 		key, value := cutSecurity(option)
@@ -27,7 +29,7 @@ func newSecurity(service types.ServiceConfig, readFile func(string) ([]byte, err
 		case key == "systempaths" && value == "unconfined":
 			result.unconfined = true
 		case key == "seccomp" && value != "unconfined" && value != "builtin":
-			profile, err := readProfile(value, readFile)
+			profile, err := readProfile(dir, value, readFile)
 			if err != nil {
 				return result, fmt.Errorf("%s: %w", field(service.Name, "security_opt"), err)
 			}
@@ -60,9 +62,12 @@ func cutSecurity(option string) (key, value string) {
 
 // readProfile is a seccomp profile's content without white space. A value that
 // is a JSON object already stays as it is.
-func readProfile(value string, readFile func(string) ([]byte, error)) (string, error) {
+func readProfile(dir, value string, readFile func(string) ([]byte, error)) (string, error) {
 	content := []byte(value)
 	if !strings.HasPrefix(strings.TrimSpace(value), "{") {
+		if !filepath.IsAbs(value) {
+			value = filepath.Join(dir, value)
+		}
 		read, err := readFile(value)
 		if err != nil {
 			return "", fmt.Errorf("seccomp profile: %w", err)

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -22,6 +23,9 @@ func (e *Engine) StartContainer(ctx context.Context, id string) error {
 // not run is no error.
 func (e *Engine) StopContainer(ctx context.Context, id string, opts engine.StopOptions) error {
 	return e.act(ctx, "stop container", id, func() error {
+		if err := e.takesSignal(opts); err != nil {
+			return err
+		}
 		return e.cli.ContainerStop(ctx, id, convertStop(opts))
 	})
 }
@@ -29,8 +33,21 @@ func (e *Engine) StopContainer(ctx context.Context, id string, opts engine.StopO
 // RestartContainer stops and starts a container.
 func (e *Engine) RestartContainer(ctx context.Context, id string, opts engine.StopOptions) error {
 	return e.act(ctx, "restart container", id, func() error {
+		if err := e.takesSignal(opts); err != nil {
+			return err
+		}
 		return e.cli.ContainerRestart(ctx, id, convertStop(opts))
 	})
+}
+
+// takesSignal refuses a stop signal where the engine would silently take the
+// container's own instead.
+func (e *Engine) takesSignal(opts engine.StopOptions) error {
+	if opts.Signal == "" || !olderThan(e.cli.ClientVersion(), "1.42") {
+		return nil
+	}
+	return &engine.Error{Op: "stop container", Kind: engine.ErrUnsupported, Text: fmt.Sprintf(
+		"stopping with signal %s needs Engine API 1.42, this engine speaks %s; send the signal with kill", opts.Signal, e.cli.ClientVersion())}
 }
 
 // convertStop rounds the time limit up to the engine's whole seconds; a

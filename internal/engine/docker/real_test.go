@@ -1,9 +1,11 @@
 package docker
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -299,4 +301,22 @@ func TestBuildKitAnswersOnADialledConnection(t *testing.T) {
 	if err := conn.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// readFrom is the content of a file in a container.
+func readFrom(t *testing.T, e *Engine, id, file string) string {
+	t.Helper()
+	stream, _, err := e.CopyFrom(t.Context(), id, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := tar.NewReader(stream)
+	if _, err := archive.Next(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(archive)
+	if err := errors.Join(err, stream.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }

@@ -1,8 +1,8 @@
 package logs
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -37,20 +37,37 @@ func newSource(id, name string, l map[string]string) Source {
 	return s
 }
 
-// display shortens generated names. A container that is about to replace
-// another carries the generated name as the end of a temporary one until its
-// predecessor is gone; it is shown under its final name from the start.
+// display shortens generated names.
 func display(s Source) string {
-	if s.Service == "" || s.Number == 0 {
-		return s.Container
-	}
-	for _, separator := range []string{"-", "_"} {
-		short := fmt.Sprintf("%s%s%d", s.Service, separator, s.Number)
-		if strings.HasSuffix(s.Container, s.Project+separator+short) {
-			return short
-		}
+	if final, ok := s.generated(); ok {
+		return strings.TrimPrefix(final, s.Project)[1:]
 	}
 	return s.Container
+}
+
+// finalName is the name that the container has in the end: one that is about
+// to replace another carries the generated name as the end of a temporary one
+// until its predecessor is gone.
+func (s Source) finalName() string {
+	if final, ok := s.generated(); ok {
+		return final
+	}
+	return s.Container
+}
+
+// generated is the name made of project, service and number, if the container
+// has it or will have it.
+func (s Source) generated() (name string, ok bool) {
+	if s.Service == "" || s.Number == 0 {
+		return "", false
+	}
+	for _, separator := range []string{"-", "_"} {
+		name = s.Project + separator + s.Service + separator + strconv.Itoa(s.Number)
+		if strings.HasSuffix(s.Container, name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // selection tells which containers of a project are meant.

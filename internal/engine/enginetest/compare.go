@@ -25,8 +25,18 @@ func (e *Engine) SetDrift(id string, changes ...engine.Change) {
 
 // Compare tells in which fields a container differs from what CreateContainer
 // would make of the spec. It counts as the inspections of the container and of
-// its image. The fields that mean nothing to an engine are left out.
+// its image, and the first time as the question for the engine's defaults. The
+// fields that mean nothing to an engine are left out.
 func (e *Engine) Compare(ctx context.Context, spec engine.ContainerSpec, id string) ([]engine.Change, error) {
+	e.mu.Lock()
+	first := !e.factsKnown
+	e.factsKnown = true
+	e.mu.Unlock()
+	if first {
+		if err := e.call(ctx, request{method: "EngineFacts"}, func() error { return nil }); err != nil {
+			return nil, err
+		}
+	}
 	if _, err := e.InspectContainer(ctx, id); err != nil {
 		return nil, err
 	}

@@ -113,8 +113,8 @@ func (e *Engine) create(spec engine.ContainerSpec) (*container, error) {
 	if err := e.mount(c); err != nil {
 		return nil, err
 	}
-	if spec.NetworkMode == "" && len(spec.Networks) == 0 {
-		c.endpoints = []*endpoint{{network: "bridge"}}
+	if mode := c.networkMode(); len(spec.Networks) == 0 && !strings.HasPrefix(mode, "container:") {
+		c.endpoints = []*endpoint{{network: mode}}
 	}
 	for _, ep := range spec.Networks {
 		name := ep.Network

@@ -123,6 +123,14 @@ func (s *subject) spec(name string, command ...string) engine.ContainerSpec {
 	return spec
 }
 
+// published is a sleeper with a host port, on the engine's own bridge.
+func (s *subject) published(name, port string) engine.ContainerSpec {
+	spec := s.sleeper(name)
+	spec.NetworkMode = "bridge"
+	spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: port, Protocol: "tcp", HostIP: testAddress}}
+	return spec
+}
+
 // sleeper is a container that runs until it is killed.
 func (s *subject) sleeper(name string) engine.ContainerSpec { return s.spec(name, "sleep", "1000") }
 

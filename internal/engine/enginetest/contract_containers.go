@@ -136,7 +136,7 @@ func aMissingContainerIsNotFound(s *subject) {
 			s.Errorf("%s: no error", what)
 			continue
 		}
-		s.refused(err, engine.ErrNotFound, "No such container: "+id)
+		s.refused(err, engine.ErrNotFound, "No such container")
 	}
 }
 

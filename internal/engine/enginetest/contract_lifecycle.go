@@ -195,9 +195,7 @@ func startBehaviours() []Behaviour {
 		{"a host port is had by one container at a time", aHostPortIsHadByOne},
 		{"a port range gives each container a port of its own", aPortRangeGivesPorts},
 		{"a port without a number is chosen by the engine", func(s *subject) {
-			spec := s.sleeper("a")
-			spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Protocol: "tcp", HostIP: "127.0.0.1"}}
-			id := s.run(spec)
+			id := s.run(s.published("a", ""))
 			if ports := s.row(id).Ports; len(ports) != 1 || ports[0].Published == 0 || ports[0].Target != 80 {
 				s.Errorf("got %+v", ports)
 			}
@@ -229,10 +227,7 @@ const (
 )
 
 func aHostPortIsHadByOne(s *subject) {
-	ports := []types.ServicePortConfig{{Target: 80, Published: fixedPort, Protocol: "tcp", HostIP: testAddress}}
-	a, b := s.sleeper("a"), s.sleeper("b")
-	a.Service.Ports, b.Service.Ports = ports, ports
-	first, second := s.run(a), s.create(b)
+	first, second := s.run(s.published("a", fixedPort)), s.create(s.published("b", fixedPort))
 	want := engine.Port{HostIP: testAddress, Published: 18471, Target: 80, Protocol: "tcp"}
 	if got := s.row(first).Ports; len(got) != 1 || got[0] != want {
 		s.Errorf("got %+v", got)
@@ -254,18 +249,15 @@ func aHostPortIsHadByOne(s *subject) {
 func aPortRangeGivesPorts(s *subject) {
 	had := map[int]bool{}
 	for _, name := range []string{"a", "b"} {
-		spec := s.sleeper(name)
-		spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: portsOfTwo, Protocol: "tcp", HostIP: testAddress}}
-		for _, p := range s.row(s.run(spec)).Ports {
+		for _, p := range s.row(s.run(s.published(name, portsOfTwo))).Ports {
 			had[p.Published] = true
 		}
 	}
 	if len(had) != 2 || !had[18481] || !had[18482] {
 		s.Errorf("got %v", had)
 	}
-	spec := s.sleeper("c")
-	spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: portsOfTwo, Protocol: "tcp", HostIP: testAddress}}
-	s.refused(s.e.StartContainer(s.ctx, s.create(spec)), engine.ErrPortTaken, testAddress)
+	third := s.create(s.published("c", portsOfTwo))
+	s.refused(s.e.StartContainer(s.ctx, third), engine.ErrPortTaken, "allocated")
 }
 
 func sharingNeedsTheOwner(s *subject) {

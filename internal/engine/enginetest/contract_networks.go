@@ -40,7 +40,9 @@ func networkBehaviours() []Behaviour {
 			s.refused(s.e.StartContainer(s.ctx, id), engine.ErrNotFound, "network "+s.name("missing")+" not found")
 		}},
 		{"a missing network is not found by its requests", func(s *subject) {
-			id, missing := s.create(s.sleeper("a")), s.name("missing")
+			spec, missing := s.sleeper("a"), s.name("missing")
+			spec.NetworkMode = "bridge"
+			id := s.run(spec)
 			s.refused(s.e.RemoveNetwork(s.ctx, missing), engine.ErrNotFound, "not found")
 			s.refused(s.e.ConnectNetwork(s.ctx, missing, id, engine.Endpoint{Network: missing}), engine.ErrNotFound, "not found")
 			s.refused(s.e.DisconnectNetwork(s.ctx, missing, id, false), engine.ErrNotFound, "not found")
@@ -48,6 +50,12 @@ func networkBehaviours() []Behaviour {
 		{"a network is in use while a container on it runs", aNetworkIsInUse},
 		{"a container joins all of its networks under its aliases", aContainerJoinsItsNetworks},
 		{"a running container is connected and disconnected", aRunningContainerIsConnected},
+		{"a container without networks has none and joins none", func(s *subject) {
+			network, id := s.network("n"), s.run(s.sleeper("a"))
+			equal(s, "network mode", s.row(id).NetworkMode, "none")
+			err := s.e.ConnectNetwork(s.ctx, network, id, engine.Endpoint{Network: network})
+			s.refused(err, nil, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
+		}},
 		{"a stopped container comes up on a network made anew under the old name", func(s *subject) {
 			old := s.network("n")
 			spec := s.sleeper("a")
@@ -86,6 +94,9 @@ func aContainerJoinsItsNetworks(s *subject) {
 			s.Errorf("%s: got %+v", name, at)
 		}
 	}
+	if listed := c.Networks[s.name("n2")].Aliases; len(listed) > 0 {
+		s.Errorf("the list tells aliases: %v", listed)
+	}
 	if aliases := s.detail(id).Networks[s.name("n2")].Aliases; len(aliases) == 0 || aliases[0] != "two" {
 		s.Errorf("aliases %v", aliases)
 	}
@@ -93,7 +104,9 @@ func aContainerJoinsItsNetworks(s *subject) {
 
 func aRunningContainerIsConnected(s *subject) {
 	network, name := s.network("n"), s.name("n")
-	id := s.run(s.sleeper("a"))
+	spec := s.sleeper("a")
+	spec.NetworkMode = "bridge"
+	id := s.run(spec)
 	s.refused(s.e.DisconnectNetwork(s.ctx, network, id, false), nil, "is not connected")
 	s.fine(s.e.ConnectNetwork(s.ctx, network, id, engine.Endpoint{Network: name, Aliases: []string{"x"}}))
 	if at, ok := s.row(id).Networks[name]; !ok || at.IPAddress == "" {

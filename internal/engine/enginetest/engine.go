@@ -28,6 +28,7 @@ type Engine struct {
 	api      string
 	endpoint string
 	tick     time.Duration
+	pullTime time.Duration
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -69,6 +70,9 @@ func Address(endpoint string) Option { return func(e *Engine) { e.endpoint = end
 // bubble this gives requests sent at the same time the same span, so that
 // [Engine.LongestChain] is exact. Without it, requests take no time.
 func Tick(d time.Duration) Option { return func(e *Engine) { e.tick = d } }
+
+// PullTime is how long each pull takes.
+func PullTime(d time.Duration) Option { return func(e *Engine) { e.pullTime = d } }
 
 // WithImage puts a local image with this reference on the engine; see
 // [Engine.AddImage].

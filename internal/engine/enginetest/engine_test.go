@@ -313,6 +313,7 @@ func TestPortsAreChosenFromTheRangeAndRefusedWhenTaken(t *testing.T) {
 	in(t, func(t *testing.T, ctx context.Context, e *enginetest.Engine) {
 		for i, want := range []int{8000, 8001} {
 			s := spec(fmt.Sprint("c", i))
+			s.NetworkMode = "bridge"
 			s.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: "8000-8001", Protocol: "tcp"}}
 			started(t, ctx, e, s)
 			list := must[[]engine.Container](t)(e.Containers(ctx, engine.ContainerFilter{Names: []string{s.Name}}))
@@ -321,6 +322,7 @@ func TestPortsAreChosenFromTheRangeAndRefusedWhenTaken(t *testing.T) {
 			}
 		}
 		s := spec("c2")
+		s.NetworkMode = "bridge"
 		s.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: "8001", Protocol: "tcp"}}
 		must[engine.CreatedContainer](t)(e.CreateContainer(ctx, s))
 		err := e.StartContainer(ctx, "c2")

@@ -34,8 +34,17 @@ func (e *Engine) AddRemote(added engine.Image) string {
 	if added.ID == "" {
 		added.ID = "sha256:" + e.newID("image")
 	}
+	digest := "@sha256:" + e.newID("digest")
 	for _, tag := range added.Tags {
-		e.remote[familiar(tag)] = added
+		img := added
+		name, _, _ := strings.Cut(familiar(tag), ":")
+		if len(img.Digests) == 0 {
+			img.Digests = []string{name + digest}
+		}
+		e.remote[familiar(tag)] = img
+		for _, ref := range img.Digests {
+			e.remote[ref] = img
+		}
 	}
 	return added.ID
 }
@@ -186,26 +195,50 @@ func (e *Engine) InspectImage(ctx context.Context, ref string) (engine.Image, er
 
 // PullImage fetches an image from the registry.
 func (e *Engine) PullImage(ctx context.Context, ref string, options engine.PullOptions) error {
-	return e.call(ctx, request{method: "PullImage", args: []string{ref}, mutates: true}, func() error {
-		img, ok := e.remote[familiar(ref)]
-		if !ok {
-			return denied("pull image", ref)
+	if err := e.negotiate(ctx); err != nil {
+		return err
+	}
+	call, err := e.open(ctx, request{method: "PullImage", args: []string{ref}, mutates: true})
+	if err != nil {
+		return err
+	}
+	return e.finish(call, e.pull(ctx, ref, options))
+}
+
+// pull is PullImage's request. An image comes in one layer, in two halves.
+func (e *Engine) pull(ctx context.Context, ref string, options engine.PullOptions) error {
+	name := familiar(ref)
+	e.mu.Lock()
+	img, ok := e.remote[name]
+	e.mu.Unlock()
+	if !ok {
+		return denied("pull image", ref)
+	}
+	tell := func(layer, status string, current, total int64) {
+		if options.Progress != nil {
+			options.Progress(engine.PullProgress{Layer: layer, Status: status, Current: current, Total: total})
 		}
-		layer := strings.TrimPrefix(img.ID, "sha256:")[:12]
-		progress := []engine.PullProgress{
-			{Status: "Pulling from " + ref}, {Layer: layer, Status: "Downloading", Current: 1, Total: 2},
-			{Layer: layer, Status: "Pull complete"}, {Status: "Status: Downloaded newer image for " + familiar(ref)},
-		}
-		for _, p := range progress {
-			if options.Progress != nil {
-				options.Progress(p)
-			}
-		}
+	}
+	layer, size := strings.TrimPrefix(img.ID, "sha256:")[:12], max(img.Size, 2)
+	tell("", "Pulling from "+name, 0, 0)
+	tell(layer, "Downloading", size/2, size)
+	if err := pause(ctx, e.pullTime); err != nil {
+		return err
+	}
+	tell(layer, "Pull complete", 0, 0)
+	tell("", "Status: Downloaded newer image for "+name, 0, 0)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.gone(); err != nil {
+		return err
+	}
+	img.Tags = nil
+	if !strings.Contains(name, "@") {
 		img.Tags = []string{ref}
-		e.addImage(img)
-		e.emitImage("pull", img.ID, familiar(ref), img.Labels)
-		return nil
-	})
+	}
+	e.addImage(img)
+	e.emitImage("pull", img.ID, name, img.Labels)
+	return nil
 }
 
 // denied is the registry's refusal for an image it does not have.

@@ -64,15 +64,17 @@ func (e *Engine) row(c *container) engine.Container {
 	} else if c.state != engine.Created {
 		row.ExitCode = c.exitCode
 	}
+	slices.SortFunc(row.Ports, comparePorts)
 	for _, ep := range c.endpoints {
 		row.Networks[ep.network] = e.attachment(c, ep)
 	}
 	return row
 }
 
-// attachment is the container's end of a network as lists show it.
+// attachment is the container's end of a network as lists show it: without
+// its aliases.
 func (e *Engine) attachment(c *container, ep *endpoint) engine.Attachment {
-	a := engine.Attachment{NetworkID: ep.id, Aliases: slices.Clone(ep.Aliases), IPAddress: ep.address}
+	a := engine.Attachment{NetworkID: ep.id, IPAddress: ep.address}
 	if ep.address != "" {
 		if n, ok := e.networks[ep.id]; ok {
 			a.Gateway = fmt.Sprintf("172.%d.0.1", n.subnet)
@@ -93,7 +95,7 @@ func (c *container) networkMode() string {
 	case len(c.spec.Networks) > 0:
 		return c.spec.Networks[0].Network
 	default:
-		return "bridge"
+		return "none" // as the adapter asks for it
 	}
 }
 
@@ -138,14 +140,16 @@ func (e *Engine) InspectContainer(ctx context.Context, id string) (engine.Contai
 		if err != nil {
 			return err
 		}
-		detail, err = e.detail(c)
+		detail = e.detail(c)
+		detail.Raw, err = c.raw(detail)
 		return err
 	})
 	return detail, err
 }
 
-// detail is the answer to an inspection. The caller holds the mutex.
-func (e *Engine) detail(c *container) (engine.ContainerDetail, error) {
+// detail is the answer to an inspection, but for its raw form. The caller
+// holds the mutex.
+func (e *Engine) detail(c *container) engine.ContainerDetail {
 	s := c.spec.Service
 	d := engine.ContainerDetail{
 		Container: e.row(c), Tty: c.hasTerminal(), OpenStdin: c.spec.Interactive || s.StdinOpen,
@@ -158,18 +162,29 @@ func (e *Engine) detail(c *container) (engine.ContainerDetail, error) {
 	if c.process != nil {
 		d.Pid = c.process.pid
 	}
+	for _, ep := range c.endpoints {
+		at := d.Networks[ep.network]
+		at.Aliases = slices.Clone(ep.Aliases)
+		if e.apiBelow(45) {
+			at.Aliases = append(at.Aliases, c.id[:12])
+		}
+		d.Networks[ep.network] = at
+	}
 	if s.Logging != nil && s.Logging.Driver != "" {
 		d.LogDriver = s.Logging.Driver
 	}
 	policy := c.restartPolicy()
 	d.RestartPolicy = policy.name
-	raw, err := json.Marshal(map[string]any{
+	return d
+}
+
+// raw is the part of the engine's own answer that tests look at.
+func (c *container) raw(d engine.ContainerDetail) ([]byte, error) {
+	return json.Marshal(map[string]any{
 		"Id": c.id, "Name": "/" + c.name, "Created": c.created, "Image": c.image.ID, "RestartCount": c.restarts,
 		"State":  map[string]any{"Status": c.state, "ExitCode": c.exitCode, "Error": c.startError, "OOMKilled": c.oom},
 		"Config": map[string]any{"Image": c.spec.Image, "Labels": c.labels, "Env": d.Env, "Cmd": d.Cmd, "Entrypoint": d.Entrypoint},
 	})
-	d.Raw = raw
-	return d, err
 }
 
 // hasTerminal tells whether the container's output goes to a terminal.

@@ -158,9 +158,13 @@ func (e *Engine) ConnectNetwork(ctx context.Context, networkID, containerID stri
 		if err != nil {
 			return err
 		}
+		if c.networkMode() == "none" {
+			text := "container cannot be connected to multiple networks with one of the networks in private (none) mode"
+			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrDenied, Text: text}
+		}
 		if c.endpoint(n.Name) != nil {
 			text := fmt.Sprintf("endpoint with name %s already exists in network %s", c.name, n.Name)
-			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrConflict, Text: text}
+			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrDenied, Text: text}
 		}
 		added := &endpoint{Endpoint: ep, network: n.Name}
 		c.endpoints = append(c.endpoints, added)
@@ -200,8 +204,11 @@ func (e *Engine) DisconnectNetwork(ctx context.Context, networkID, containerID s
 
 // join gives a started container its address on the network.
 func (e *Engine) join(c *container, ep *endpoint, n *network) {
-	n.last++
 	ep.id = n.ID
+	if n.Name == "host" || n.Name == "none" {
+		return // no address; nor can these networks be removed
+	}
+	n.last++
 	ep.address = fmt.Sprintf("172.%d.%d.%d", n.subnet, n.last/256, n.last%256)
 	if ep.Config != nil && ep.Config.Ipv4Address != "" {
 		ep.address = ep.Config.Ipv4Address

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -35,7 +36,8 @@ func anyAddress(ip string) string {
 
 // bindPorts gives a starting container its host ports.
 func (e *Engine) bindPorts(c *container) *engine.Error {
-	if c.spec.NetworkMode == "host" || strings.HasPrefix(c.spec.NetworkMode, "container:") {
+	mode := c.networkMode()
+	if mode == "none" || mode == "host" || strings.HasPrefix(mode, "container:") {
 		return nil
 	}
 	for _, p := range c.spec.Service.Ports {
@@ -43,7 +45,8 @@ func (e *Engine) bindPorts(c *container) *engine.Error {
 		if port.Protocol == "" {
 			port.Protocol = "tcp"
 		}
-		if port.HostIP == "" {
+		everywhere := port.HostIP == ""
+		if everywhere {
 			port.HostIP = "0.0.0.0"
 		}
 		first, last, err := portRange(p.Published)
@@ -55,6 +58,10 @@ func (e *Engine) bindPorts(c *container) *engine.Error {
 			return refusal
 		}
 		c.ports = append(c.ports, port)
+		if everywhere {
+			port.HostIP = "::"
+			c.ports = append(c.ports, port)
+		}
 	}
 	for _, exposed := range c.spec.Service.Expose {
 		target, protocol, _ := strings.Cut(exposed, "/")
@@ -101,6 +108,9 @@ func (e *Engine) bindOne(c *container, port engine.Port, first, last int) (int, 
 	const prefix = "driver failed programming external connectivity on endpoint "
 	where := fmt.Sprintf("%s:%d", port.HostIP, last)
 	text := fmt.Sprintf("%s%s (%s): Bind for %s failed: port is already allocated", prefix, c.name, c.id, where)
+	if first < last {
+		text = fmt.Sprintf("%s%s (%s): all ports are allocated", prefix, c.name, c.id)
+	}
 	if owner, _ := e.portOwner(portKey{anyAddress(port.HostIP), last, port.Protocol}); owner == byHost {
 		text = fmt.Sprintf("%s%s (%s): Error starting userland proxy: listen %s4 %s: bind: address already in use",
 			prefix, c.name, c.id, port.Protocol, where)
@@ -117,6 +127,14 @@ func (e *Engine) portOwner(key portKey) (owner string, busy bool) {
 		}
 	}
 	return "", false
+}
+
+// comparePorts orders ports as the adapter does.
+func comparePorts(a, b engine.Port) int {
+	return cmp.Or(
+		cmp.Compare(a.Target, b.Target), cmp.Compare(a.Protocol, b.Protocol),
+		cmp.Compare(a.Published, b.Published), cmp.Compare(a.HostIP, b.HostIP),
+	)
 }
 
 // freePorts gives the container's ports back.

@@ -17,9 +17,7 @@ func (e *Engine) StopContainer(ctx context.Context, id string, options engine.St
 		if c.process == nil && c.state != engine.Restarting {
 			return nil
 		}
-		if err := e.stop(ctx, c, options); err != nil {
-			return err
-		}
+		e.stop(c, options)
 		e.emitContainer(c, "stop", "", nil)
 		return nil
 	})
@@ -32,9 +30,7 @@ func (e *Engine) RestartContainer(ctx context.Context, id string, options engine
 			if c.process != nil {
 				c.process.restarting = true
 			}
-			if err := e.stop(ctx, c, options); err != nil {
-				return err
-			}
+			e.stop(c, options)
 			e.emitContainer(c, "stop", "", nil)
 		}
 		if c.process == nil {
@@ -48,7 +44,8 @@ func (e *Engine) RestartContainer(ctx context.Context, id string, options engine
 }
 
 // longChange is change for requests that last: apply holds the mutex, and may
-// let go of it while it waits.
+// let go of it while it waits. A caller that goes away, or whose connection
+// breaks, does not end what the engine does.
 func (e *Engine) longChange(ctx context.Context, method, op, id string, apply func(*container) error) error {
 	if err := e.negotiate(ctx); err != nil {
 		return err
@@ -58,22 +55,35 @@ func (e *Engine) longChange(ctx context.Context, method, op, id string, apply fu
 		return err
 	}
 	e.mu.Lock()
-	c, err := e.find(op, id)
-	if err == nil {
-		err = apply(c)
-	}
+	broken := e.events.broken()
 	e.mu.Unlock()
+	done := make(chan error, 1)
+	e.spawn(func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		c, err := e.find(op, id)
+		if err == nil {
+			err = apply(c)
+		}
+		done <- err
+	})
+	select {
+	case err = <-done:
+	case <-broken:
+		err = e.lastBreak()
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	return e.finish(call, err)
 }
 
 // stop sends the stop signal, waits, and kills. The caller holds the mutex,
-// which is released while waiting. When the context ends, the engine goes on:
-// the signal was sent; only the wait is over.
-func (e *Engine) stop(ctx context.Context, c *container, options engine.StopOptions) error {
+// which is released while waiting.
+func (e *Engine) stop(c *container, options engine.StopOptions) {
 	c.stopped = true
 	c.cancelRestart()
 	if c.process == nil {
-		return nil
+		return
 	}
 	signal := options.Signal
 	if signal == "" {
@@ -93,19 +103,14 @@ func (e *Engine) stop(ctx context.Context, c *container, options engine.StopOpti
 	defer e.mu.Lock()
 	select {
 	case <-halted:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	case <-e.ctx.Done():
-		return nil
 	case <-limit:
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if c.halted == halted && c.process != nil {
+			e.signal(c, signalKill)
+		}
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c.halted == halted && c.process != nil {
-		e.signal(c, signalKill)
-	}
-	return nil
 }
 
 // stopTimeout is how long the container has to end by itself; below 0 it has

@@ -45,6 +45,7 @@ type trace struct {
 	// negotiated is nil before the first request, open while its ping runs,
 	// and closed once the API version is agreed on.
 	negotiated chan struct{}
+	factsKnown bool // the engine's defaults were asked for
 }
 
 // begin records the start of a call. The caller holds the mutex.
@@ -106,7 +107,7 @@ func (e *Engine) ResetCalls() {
 func (e *Engine) Reconnect() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls, e.negotiated = nil, nil
+	e.calls, e.negotiated, e.factsKnown = nil, nil, false
 }
 
 // LongestChain returns the longest chain of requests that waited for each

@@ -20,7 +20,8 @@ func (s *session) completeServices(cmd *cobra.Command, args []string, prefix str
 	names := s.ask(cmd, app.ConfigRequest{ServicesOnly: true, NoInterpolate: true})
 	used := make(map[string]bool, len(args))
 	for _, a := range args {
-		used[a] = true
+		name, _, _ := strings.Cut(a, "=")
+		used[name] = true
 	}
 	var free []string
 	for _, n := range names {

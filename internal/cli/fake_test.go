@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/logs"
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // fakeApp stands for the use-cases: it keeps what it is asked and answers what
@@ -27,10 +28,14 @@ type fakeApp struct {
 	projects   []app.ProjectSummary
 	during     func(context.Context) // called within each verb
 	openEngine bool                  // each verb asks for the engine
+	told       *event.Event          // each verb tells this
 }
 
 func (f *fakeApp) got(ctx context.Context, r any) error {
 	f.requests = append(f.requests, r)
+	if f.told != nil {
+		f.options.Sink.Emit(*f.told)
+	}
 	if f.openEngine {
 		if _, err := f.options.Engine(); err != nil {
 			return err

@@ -15,7 +15,8 @@ func newScale(s *session, runF run[app.UpRequest]) *cobra.Command {
 free numbers; of those too many, the outdated go first, then the highest numbers.`,
 		Example: `  berth scale web=3 worker=2
   berth scale --no-deps worker=0`,
-		Args: argsBetween(1, -1, "at least one SERVICE=REPLICAS"),
+		Args:              argsBetween(1, -1, "at least one SERVICE=REPLICAS"),
+		ValidArgsFunction: s.completeScale,
 	})
 	cmd.Flags().BoolVar(&r.NoDeps, "no-deps", false, "Leave the services it depends on alone")
 	addLockTimeout(cmd.Flags(), &r.LockTimeout)

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/berth-dev/berth/internal/app"
+)
+
+// offered runs the completion of a command line, the last word being unfinished.
+func offered(t *testing.T, w *world, line ...string) []string {
+	t.Helper()
+	w.env.Args = append([]string{"berth", "__completeNoDesc"}, line...)
+	if code := w.run(); code != 0 {
+		t.Fatalf("exit code %d: %s", code, w.stderr.String())
+	}
+	words := strings.Split(strings.TrimSpace(w.stdout.String()), "\n")
+	return words[:len(words)-1] // the last one is the directive
+}
+
+func TestCompletionOffersWhatTheProjectHas(t *testing.T) {
+	tests := []struct {
+		line string // ended by the unfinished word; _ stands for an empty one
+		want []string
+	}{
+		{"up _", []string{"db", "web"}},
+		{"up w", []string{"web"}},
+		{"up web _", []string{"db"}},
+		{"exec _", []string{"db", "web"}},
+		{"scale _", []string{"db=", "web="}},
+		{"scale db=2 _", []string{"web="}},
+		{"up --scale _", []string{"db=", "web="}},
+		{"-p _", []string{"shop"}},
+		{"down --rmi _", []string{"local", "all"}},
+		{"--progress _", []string{"auto", "tty", "plain", "json", "quiet"}},
+		{"pull --policy _", []string{"missing", "always"}},
+		{"up --det", []string{"--detach"}},
+		{"--prof", []string{"--profile"}},
+		{"unp", []string{"unpause"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			w := newWorld(t)
+			w.app.config.Output = []byte("db\nweb\n")
+			w.app.projects = []app.ProjectSummary{{Name: "shop"}}
+			var words []string
+			for _, word := range strings.Fields(tt.line) {
+				words = append(words, strings.TrimPrefix(word, "_"))
+			}
+			if got := offered(t, w, words...); !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestCompletionAsksAboutTheProjectOfTheCommandLine(t *testing.T) {
+	w := newWorld(t)
+	offered(t, w, "-f", "x.yaml", "--profile", "p", "up", "")
+	got := w.last(t).(app.ConfigRequest)
+	if !got.ServicesOnly || !slices.Equal(got.Project.Files, []string{"x.yaml"}) || !slices.Contains(got.Project.Profiles, "p") {
+		t.Errorf("request: %+v", got)
+	}
+	w = newWorld(t)
+	w.app.config.Output = []byte("debug\ntest\n")
+	if got := offered(t, w, "--profile", ""); !slices.Equal(got, []string{"debug", "test"}) {
+		t.Errorf("profiles: %q", got)
+	}
+	if got := w.last(t).(app.ConfigRequest); !got.Profiles {
+		t.Errorf("request: %+v", got)
+	}
+}
+
+func TestCompletionScriptsExistForFourShells(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		w := newWorld(t, "completion", shell)
+		if code := w.run(); code != 0 || !strings.Contains(w.stdout.String(), "__complete") {
+			t.Errorf("%s: exit code %d, %d bytes", shell, code, w.stdout.Len())
+		}
+	}
+}

@@ -2,13 +2,19 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/build"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/execute"
+	"github.com/berth-dev/berth/internal/lock"
 	"github.com/berth-dev/berth/pkg/event"
 )
 
@@ -28,6 +34,12 @@ type Options struct {
 	Parallel int
 	Version  string
 	Build    BuildDisplay
+	// Command is how this command describes itself to one that waits for its
+	// lock; by default the program's own arguments.
+	Command string
+	// LockDir is where lock files are kept; by default a folder that all users
+	// of the machine share.
+	LockDir string
 	// Provider runs the providers of services that have no container.
 	Provider execute.Provider
 }
@@ -78,7 +90,36 @@ func New(opt Options) *App {
 	if opt.Sink == nil {
 		opt.Sink = event.Discard
 	}
+	if opt.Command == "" {
+		opt.Command = strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+	}
+	if opt.LockDir == "" {
+		opt.LockDir = lock.DefaultDir()
+	}
 	return &App{opt: opt}
+}
+
+// lock keeps other commands from changing the project until release is called.
+// A command that has to wait says for whom.
+func (a *App) lock(ctx context.Context, project string, timeout time.Duration) (release func(), err error) {
+	e, err := a.connect()
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lock.Acquire(ctx, lock.Options{
+		Dir: a.opt.LockDir, Endpoint: e.Endpoint(), Project: project, Command: a.opt.Command, Timeout: timeout,
+		Waiting: func(h lock.Holder) {
+			a.notice(fmt.Sprintf("project %s is being changed by %s: waiting", project, h))
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		if err := unlock(); err != nil {
+			a.warn("release the lock of project " + project + ": " + err.Error())
+		}
+	}), nil
 }
 
 // connect gives the engine, which the first call makes.

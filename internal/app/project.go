@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
@@ -25,7 +26,8 @@ func (a *App) options(o ProjectOptions) project.Options {
 
 // Settings are the variables of the shell and of .env, for the COMPOSE_* ones.
 func (a *App) Settings(o ProjectOptions) (map[string]string, error) {
-	return project.Environment(a.options(o))
+	env, _, err := project.Environment(a.options(o)) // its warnings come again with the files
+	return env, err
 }
 
 // load reads the files and tells the warnings.
@@ -70,51 +72,77 @@ func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string
 
 // existing is a project as the verbs on existing containers see it.
 type existing struct {
+	name  string
 	model plan.Model
 	state *actual.State
 	// loaded is nil when the project is known by its labels alone.
 	loaded *project.Loaded
 }
 
-// find reads what exists of a project. With -p and no file the labels tell all;
-// q is completed with the project's name.
+// find reads what exists of a project, for verbs that change nothing.
 func (a *App) find(ctx context.Context, o ProjectOptions, q actual.Query) (*existing, error) {
-	e, err := a.connect()
+	found, err := a.identify(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	found := &existing{}
+	return found, a.read(ctx, o, found, q)
+}
+
+// findLocked is find for verbs that change something: it takes the project's
+// lock first. The caller releases it.
+func (a *App) findLocked(ctx context.Context, o ProjectOptions, q actual.Query, timeout time.Duration) (*existing, func(), error) {
+	found, err := a.identify(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	release, err := a.lock(ctx, found.name, timeout)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.read(ctx, o, found, q); err != nil {
+		release()
+		return nil, nil, err
+	}
+	return found, release, nil
+}
+
+// identify loads the project's files. With -p and no file the name is enough.
+func (a *App) identify(ctx context.Context, o ProjectOptions) (*existing, error) {
 	opt := a.options(o)
 	opt.AllResources = true
 	loaded, err := project.Load(ctx, opt)
 	switch {
 	case err == nil:
 		a.warn(loaded.Warnings...)
-		found.loaded = loaded
-		q.Project = loaded.Project.Name
+		return &existing{name: loaded.Project.Name, loaded: loaded}, nil
 	case errors.Is(err, project.ErrNoConfig) && len(o.Files) == 0:
-		name, nameErr := project.Name(ctx, opt)
-		if nameErr != nil {
-			return nil, nameErr
-		}
-		q.Project = name
-	default:
-		return nil, err
+		name, err := project.Name(ctx, opt)
+		return &existing{name: name}, err
 	}
+	return nil, err
+}
+
+// read takes the snapshot of an identified project and completes its model.
+func (a *App) read(ctx context.Context, o ProjectOptions, found *existing, q actual.Query) error {
+	e, err := a.connect()
+	if err != nil {
+		return err
+	}
+	q.Project = found.name
 	found.state, err = actual.Read(ctx, e, q)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if found.loaded == nil {
 		found.model = plan.ModelFromLabels(found.state)
-		return found, nil
+		return nil
 	}
-	d, err := desired.Build(loaded.Project, desired.Options{Separator: separator(o), Names: true})
+	d, err := desired.Build(found.loaded.Project, desired.Options{Separator: separator(o), Names: true})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	found.model = plan.ModelOf(d)
-	return found, nil
+	return nil
 }
 
 // known lists the services that may be named: those of the files and those that

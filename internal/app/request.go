@@ -42,6 +42,7 @@ type UpRequest struct {
 	LockTimeout         time.Duration
 	PlanFile            string // apply this saved plan
 	AcceptVolumeRemoval bool   // consent to losing volume data
+	TakeOver            bool   // go on though another directory's project has the same name
 }
 
 // DownRequest asks to take a project, or some of its services, away.
@@ -54,6 +55,7 @@ type DownRequest struct {
 	Timeout       *time.Duration
 	DryRun        bool
 	LockTimeout   time.Duration
+	TakeOver      bool // go on though another directory's project has the same name
 }
 
 // ServicesRequest is what start, stop, restart, kill, pause, unpause and rm
@@ -70,6 +72,7 @@ type ServicesRequest struct {
 	Stop          bool           // rm: stop first
 	Volumes       bool           // rm: remove anonymous volumes too
 	Force         bool           // rm: do not ask
+	TakeOver      bool           // rm: go on though another directory's project has the same name
 	DryRun        bool
 	LockTimeout   time.Duration
 }

@@ -29,6 +29,7 @@ func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
+	defer s.release()
 	p, err := a.consentedPlan(ctx, s)
 	if err != nil {
 		return UpResult{}, err
@@ -44,10 +45,12 @@ type upState struct {
 	actual  *actual.State
 	desired *desired.State
 	adopted map[string][]engine.Change
+	// release gives the project's lock back; it may be called more than once.
+	release func()
 }
 
-// prepare loads the files, takes a snapshot, sees to the images and works out
-// the desired state.
+// prepare loads the files, takes the lock and a snapshot, sees to the images and
+// works out the desired state. The caller releases the lock.
 func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
 	e, err := a.connect()
 	if err != nil {
@@ -60,20 +63,39 @@ func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
 	if err := scale(loaded.Project, r.Scale); err != nil {
 		return nil, err
 	}
-	s := &upState{request: r, engine: e, loaded: loaded}
-	refs := imageRefs(loaded.Project, separator(r.Project))
-	s.actual, err = actual.Read(ctx, e, query(loaded.Project, refs))
-	if err != nil {
+	s := &upState{request: r, engine: e, loaded: loaded, release: func() {}}
+	if !r.DryRun {
+		if s.release, err = a.lock(ctx, loaded.Project.Name, r.LockTimeout); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.compareStates(ctx, s); err != nil {
+		s.release()
 		return nil, err
+	}
+	return s, nil
+}
+
+// compareStates reads the actual state and works out the desired one.
+func (a *App) compareStates(ctx context.Context, s *upState) error {
+	r, p := s.request, s.loaded.Project
+	refs := imageRefs(p, separator(r.Project))
+	var err error
+	s.actual, err = actual.Read(ctx, s.engine, query(p, refs))
+	if err != nil {
+		return err
+	}
+	if err := refuseForeign(s.actual, p.WorkingDir, r.TakeOver); err != nil {
+		return err
 	}
 	if err := a.images(ctx, s, refs); err != nil {
-		return nil, err
+		return err
 	}
-	s.desired, err = a.desire(loaded, r.Project, s.actual.Images)
+	s.desired, err = a.desire(s.loaded, r.Project, s.actual.Images)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s, a.adopt(ctx, s)
+	return a.adopt(ctx, s)
 }
 
 // scale applies --scale.
@@ -198,7 +220,7 @@ func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult,
 	a.warn(p.Warnings...)
 	done, err := execute.Run(ctx, p, s.engine, execute.Options{
 		Parallel: a.opt.Parallel, Sink: a.opt.Sink, WaitTimeout: s.request.WaitTimeout, DryRun: s.request.DryRun,
-		Provider: a.opt.Provider,
+		Provider: a.opt.Provider, BeforeReady: s.release,
 	})
 	result := UpResult{Project: s.desired.Project}
 	if done != nil {

@@ -88,10 +88,11 @@ func (a *App) Unpause(ctx context.Context, r ServicesRequest) error {
 
 // onExisting plans and carries out a verb on existing containers.
 func (a *App) onExisting(ctx context.Context, r ServicesRequest, make func(*existing, []engine.Container) (*plan.Plan, error)) error {
-	found, err := a.find(ctx, r.Project, actual.Query{})
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout)
 	if err != nil {
 		return err
 	}
+	defer release()
 	list, err := found.replicas(r.Services)
 	if err != nil {
 		return err
@@ -113,12 +114,16 @@ func (a *App) run(ctx context.Context, p *plan.Plan, opt execute.Options) error 
 
 // Remove removes stopped containers.
 func (a *App) Remove(ctx context.Context, r ServicesRequest) error {
-	found, err := a.find(ctx, r.Project, actual.Query{})
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout)
 	if err != nil {
 		return err
 	}
+	defer release()
 	list, err := found.withOneOffs(r.Services)
 	if err != nil {
+		return err
+	}
+	if err := found.refuseForeign(r.TakeOver); err != nil {
 		return err
 	}
 	p, err := plan.RemoveStopped(found.model, list, r.Stop, r.Volumes)
@@ -170,8 +175,12 @@ func names(list []engine.Container, running bool) string {
 // Down takes a project, or some of its services, away. It goes on past
 // failures and reports all of them.
 func (a *App) Down(ctx context.Context, r DownRequest) error {
-	found, err := a.find(ctx, r.Project, actual.Query{Networks: true, Volumes: r.Volumes})
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{Networks: true, Volumes: r.Volumes}, r.LockTimeout)
 	if err != nil {
+		return err
+	}
+	defer release()
+	if err := found.refuseForeign(r.TakeOver); err != nil {
 		return err
 	}
 	if err := found.check(r.Services); err != nil {
@@ -218,7 +227,7 @@ func (f *existing) downResources(r DownRequest, opt *plan.DownOptions) {
 	}
 	opt.VolumeNames = []string{}
 	for key, v := range p.Volumes {
-		if !v.External && (len(r.Services) == 0 || used[key]) {
+		if !bool(v.External) && (len(r.Services) == 0 || used[key]) {
 			opt.VolumeNames = append(opt.VolumeNames, v.Name)
 		}
 	}

@@ -90,6 +90,9 @@ type Options struct {
 	// WaitTimeout bounds all waiting from the beginning of the run; 0: no bound.
 	WaitTimeout time.Duration
 	Provider    Provider
+	// BeforeReady is called before the final wait for readiness: nothing is
+	// changed from then on.
+	BeforeReady func()
 	// DryRun tells what would happen and does nothing.
 	DryRun bool
 }

@@ -19,8 +19,8 @@ const (
 	crashLimit = 5
 	// settleHealthy and settleRunning are how long a container must stay healthy,
 	// or running where it has no health check, before Ready holds.
-	settleHealthy = time.Second
-	settleRunning = 2 * time.Second
+	settleHealthy = 3 * time.Second
+	settleRunning = 3 * time.Second
 	// reportLimit bounds the gathering of a failure's details.
 	reportLimit = 5 * time.Second
 	// reportLines is how many log lines a failure shows.
@@ -80,6 +80,9 @@ type waiting struct {
 // wait carries out a Wait.
 func (r *run) wait(op plan.Wait) error {
 	ctx := r.waitCtx
+	if op.Condition == plan.Ready && r.opt.BeforeReady != nil {
+		r.opt.BeforeReady()
+	}
 	if err := r.watch.opened(ctx); err != nil {
 		return err
 	}

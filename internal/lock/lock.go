@@ -1,0 +1,146 @@
+// Package lock keeps two commands from changing the same project on the same
+// engine at the same time. A lock is an advisory lock on a file, so the
+// operating system lets go of it when its holder dies, however it dies. The
+// file tells who holds it. Commands on other machines are not seen.
+package lock
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// retryPause is how often a waiting command tries again, for there is no event
+// for the release of a file lock.
+const retryPause = 100 * time.Millisecond
+
+// Holder is the command that holds a lock.
+type Holder struct {
+	PID     int       `json:"pid"`
+	Command string    `json:"command"`
+	Since   time.Time `json:"since"`
+}
+
+// String is "pid 4711 (berth up -d), since 14:03:07".
+func (h Holder) String() string {
+	if h.PID == 0 {
+		return "another command"
+	}
+	return fmt.Sprintf("pid %d (%s), since %s", h.PID, h.Command, h.Since.Local().Format("15:04:05"))
+}
+
+// TimeoutError says that a lock was not had within the time that was given.
+type TimeoutError struct {
+	Project string
+	Holder  Holder
+	After   time.Duration
+}
+
+// Error names the project and the holder.
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("project %s is being changed by %s: gave up after %s", e.Project, e.Holder, e.After)
+}
+
+// Options are what Acquire works with.
+type Options struct {
+	Dir      string // where the lock files are; see DefaultDir
+	Endpoint string // the engine's address
+	Project  string
+	Command  string // how this command describes itself to others
+	// Timeout bounds the waiting; 0: no bound.
+	Timeout time.Duration
+	// Waiting is called once when the lock is held by another command.
+	Waiting func(Holder)
+}
+
+// DefaultDir is a folder that all users of this machine share, as they may
+// share an engine.
+func DefaultDir() string {
+	if info, err := os.Stat("/run/lock"); err == nil && info.IsDir() && info.Mode()&0o002 != 0 {
+		return "/run/lock"
+	}
+	return os.TempDir()
+}
+
+// Acquire takes the lock of a project, waiting while another command holds it,
+// and returns what releases it.
+func Acquire(ctx context.Context, opt Options) (release func() error, err error) {
+	path := filepath.Join(opt.Dir, fileName(opt.Endpoint, opt.Project))
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("lock %s is no regular file: remove it", path)
+	}
+	l := flock.New(path, flock.SetPermissions(0o666), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	if err := obtain(ctx, l, path, opt); err != nil {
+		return nil, err
+	}
+	// The umask may have kept other users out; only the owner can mend that.
+	if err := os.Chmod(path, 0o666); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	text, err := json.Marshal(Holder{PID: os.Getpid(), Command: opt.Command, Since: time.Now()})
+	if err == nil {
+		err = os.WriteFile(path, text, 0o666) //nolint:gosec // every user of the engine must be able to lock
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Unlock())
+	}
+	return l.Unlock, nil
+}
+
+func obtain(ctx context.Context, l *flock.Flock, path string, opt Options) error {
+	start := time.Now()
+	told := false
+	for {
+		ok, err := l.TryLock()
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", path, err)
+		}
+		if ok {
+			return nil
+		}
+		if !told && opt.Waiting != nil {
+			opt.Waiting(holder(path))
+		}
+		told = true
+		if opt.Timeout > 0 && time.Since(start) >= opt.Timeout {
+			return &TimeoutError{Project: opt.Project, Holder: holder(path), After: opt.Timeout}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(retryPause):
+		}
+	}
+}
+
+// holder reads who holds a lock; the zero Holder when the file does not tell.
+func holder(path string) Holder {
+	var h Holder
+	text, err := os.ReadFile(path)
+	if err != nil || json.Unmarshal(text, &h) != nil {
+		return Holder{}
+	}
+	return h
+}
+
+// fileName keys a lock by engine and project. A socket that goes by several
+// paths counts as one.
+func fileName(endpoint, project string) string {
+	if path, ok := strings.CutPrefix(endpoint, "unix://"); ok {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			endpoint = "unix://" + real
+		}
+	}
+	sum := sha256.Sum256([]byte(endpoint + "\x00" + project))
+	return "berth-" + hex.EncodeToString(sum[:12]) + ".lock"
+}

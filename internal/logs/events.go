@@ -105,6 +105,7 @@ func (w *watcher) handle(e engine.Event) {
 		// It is new: everything in its log is. Reading begins before it is
 		// started, so that it is known how to read it even if it is gone soon.
 		t = w.track(newSource(e.ID, e.Name, e.Attributes), -1)
+		t.fresh = true
 		if t.follower != nil {
 			t.follower.ended, t.follower.unstarted = true, true
 		}
@@ -136,7 +137,7 @@ func (w *watcher) handle(e engine.Event) {
 
 // began applies a start.
 func (w *watcher) began(t *container) {
-	t.running, t.restarting, t.killed, t.before = true, false, false, false
+	t.running, t.restarting, t.killed, t.before, t.fresh = true, false, false, false, false
 	t.hold = time.Time{}
 	if t.follower != nil {
 		t.follower.started()
@@ -267,6 +268,7 @@ func (w *watcher) reconcile(list []engine.Container) {
 			w.start(t)
 		}
 		running := c.IsRunning() && c.State != engine.Restarting
+		t.restarting = c.State == engine.Restarting
 		switch {
 		case running && !t.running:
 			w.began(t)

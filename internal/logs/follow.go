@@ -18,6 +18,12 @@ const (
 	// start before following ends without it: replacing one creates the new
 	// container, stops the old one and starts the new one.
 	createGrace = 10 * time.Second
+	// eventDelay is how long the event of something that has been done may
+	// take, generously.
+	eventDelay = 100 * time.Millisecond
+	// maxDisputes is how many lists may contradict the events before the
+	// events are taken for lost.
+	maxDisputes = 20
 	// prepareLimit bounds the requests at a time while attaching.
 	prepareLimit = 8
 )
@@ -89,9 +95,12 @@ type watcher struct {
 	verdicts chan verdict
 	changed  chan struct{}
 	settled  bool // nothing more will be started by the caller
-	stopping bool
-	holding  *time.Timer
-	seen     eventCursor
+	// settledAt is when the caller said so; zero if it never had to.
+	settledAt time.Time
+	disputes  int // lists in a row that did not confirm the end
+	stopping  bool
+	holding   *time.Timer
+	seen      eventCursor
 }
 
 // container is what the watcher knows of one container.
@@ -104,6 +113,7 @@ type container struct {
 	restarting bool
 	pending    int  // exits of which it is being asked whether that is so
 	killed     bool // somebody has asked to stop it since it started
+	fresh      bool // created while following and not started since
 	before     bool // in the list when following began and not started since
 	removed    bool
 	// hold is until when somebody may start it, so that it is no time to end.
@@ -146,7 +156,7 @@ func (w *watcher) watch() error {
 		w.ready()
 	}
 	passed := w.untilPassed()
-	for !w.done() {
+	for !w.done() || !w.confirmed() {
 		select {
 		case e, ok := <-stream.C:
 			if ok {
@@ -162,8 +172,9 @@ func (w *watcher) watch() error {
 			w.sweep()
 		case <-w.settle:
 			w.settled, w.settle = true, nil
+			w.settledAt = time.Now()
 		case <-w.stop:
-			w.stopping, w.stop = true, nil
+			w.stopping, w.settled, w.stop = true, true, nil
 		case <-w.holding.C:
 		case <-passed:
 			return nil
@@ -266,7 +277,7 @@ func (w *watcher) done() bool {
 	if !w.stopWhenDone || !w.settled {
 		return false
 	}
-	var hold time.Time
+	hold := w.settledAt.Add(eventDelay)
 	for _, t := range w.tracked {
 		if t.running || t.restarting || t.pending > 0 {
 			return false
@@ -282,5 +293,35 @@ func (w *watcher) done() bool {
 		w.holding.Reset(rest)
 		return false
 	}
+	return true
+}
+
+// confirmed tells whether the engine's list agrees that everything has
+// stopped: the event of a start may still be under way.
+func (w *watcher) confirmed() bool {
+	list, err := w.list(w.ctx)
+	if err == nil && w.agrees(list) {
+		return true
+	}
+	w.disputes++
+	if err == nil && w.disputes > maxDisputes {
+		w.reconcile(list) // no event will come
+	}
+	w.holding.Reset(eventDelay)
+	return false
+}
+
+// agrees compares a list with what the events have told.
+func (w *watcher) agrees(list []engine.Container) bool {
+	for _, c := range list {
+		t := w.tracked[c.ID]
+		if t == nil || c.IsRunning() {
+			return false
+		}
+		if t.fresh && c.State != engine.Created {
+			return false
+		}
+	}
+	w.disputes = 0
 	return true
 }

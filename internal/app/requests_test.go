@@ -26,9 +26,8 @@ func independent(n int, image func(i int) string) string {
 
 func oneImage(int) string     { return "busybox:latest" }
 func imageOfOwn(i int) string { return fmt.Sprintf("image-%d:latest", i) }
-func newApp(t *testing.T, e *enginetest.Engine, compose string) *app.App {
+func newApp(t *testing.T, e *enginetest.Engine, dir, compose string) *app.App {
 	t.Helper()
-	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "compose.yaml"), []byte(compose), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -52,9 +51,10 @@ func measure(t *testing.T, n int, image func(int) string, steps ...func(context.
 		}
 		e := enginetest.New(options...)
 		defer e.Close()
+		dir := t.TempDir()
 		for _, step := range steps {
 			e.ResetCalls()
-			if err := step(t.Context(), newApp(t, e, independent(n, image))); err != nil {
+			if err := step(t.Context(), newApp(t, e, dir, independent(n, image))); err != nil {
 				t.Fatal(err)
 			}
 			got = cost{requests: len(e.Calls()), chain: len(e.LongestChain())}

@@ -85,7 +85,7 @@ func (a *App) compareStates(ctx context.Context, s *upState) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseForeign(s.actual, p.WorkingDir, r.TakeOver); err != nil {
+	if err := a.refuseForeign(s.actual, p.WorkingDir, r.TakeOver); err != nil {
 		return err
 	}
 	if err := a.images(ctx, s, refs); err != nil {

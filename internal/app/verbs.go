@@ -123,7 +123,7 @@ func (a *App) Remove(ctx context.Context, r ServicesRequest) error {
 	if err != nil {
 		return err
 	}
-	if err := found.refuseForeign(r.TakeOver); err != nil {
+	if err := a.refuseForeignExisting(found, r.TakeOver); err != nil {
 		return err
 	}
 	p, err := plan.RemoveStopped(found.model, list, r.Stop, r.Volumes)
@@ -180,7 +180,7 @@ func (a *App) Down(ctx context.Context, r DownRequest) error {
 		return err
 	}
 	defer release()
-	if err := found.refuseForeign(r.TakeOver); err != nil {
+	if err := a.refuseForeignExisting(found, r.TakeOver); err != nil {
 		return err
 	}
 	if err := found.check(r.Services); err != nil {

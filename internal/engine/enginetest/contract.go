@@ -38,7 +38,7 @@ func (b Behaviour) Check(t *testing.T, e FullEngine) {
 	t.Helper()
 	var chance [4]byte
 	_, _ = rand.Read(chance[:]) // documented never to fail
-	s := &subject{T: t, ctx: t.Context(), e: e, project: "bc" + hex.EncodeToString(chance[:])}
+	s := &subject{T: t, e: e, project: "bc" + hex.EncodeToString(chance[:])}
 	t.Cleanup(s.clean)
 	b.check(s)
 }
@@ -48,8 +48,10 @@ func (b Behaviour) Check(t *testing.T, e FullEngine) {
 func Behaviours() []Behaviour {
 	var all []Behaviour
 	for _, group := range [][]Behaviour{
-		containerBehaviours(), stopBehaviours(), startBehaviours(), healthBehaviours(), networkBehaviours(),
-		volumeBehaviours(), imageBehaviours(), eventBehaviours(), streamBehaviours(), compareBehaviours(),
+		containerBehaviours(), stopBehaviours(), killBehaviours(), startBehaviours(), restartBehaviours(),
+		healthBehaviours(), networkBehaviours(), volumeBehaviours(), imageBehaviours(),
+		eventBehaviours(), policyEventBehaviours(), eventStreamBehaviours(),
+		logBehaviours(), execBehaviours(), attachBehaviours(), compareBehaviours(),
 	} {
 		all = append(all, group...)
 	}
@@ -71,7 +73,6 @@ func Contract(t *testing.T, open func(t *testing.T) FullEngine) {
 // subject is an engine under test, and the names that are the test's own.
 type subject struct {
 	*testing.T
-	ctx     context.Context
 	e       FullEngine
 	project string
 }
@@ -100,7 +101,7 @@ func (s *subject) clean() {
 
 // cleanupContext outlives the test's own.
 func (s *subject) cleanupContext() context.Context {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), cleanupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context()), cleanupTimeout)
 	s.Cleanup(cancel)
 	return ctx
 }
@@ -137,7 +138,7 @@ func (s *subject) sleeper(name string) engine.ContainerSpec { return s.spec(name
 // create creates the container and returns its ID.
 func (s *subject) create(spec engine.ContainerSpec) string {
 	s.Helper()
-	made, err := s.e.CreateContainer(s.ctx, spec)
+	made, err := s.e.CreateContainer(s.Context(), spec)
 	s.fine(err)
 	return made.ID
 }
@@ -146,7 +147,7 @@ func (s *subject) create(spec engine.ContainerSpec) string {
 func (s *subject) run(spec engine.ContainerSpec) string {
 	s.Helper()
 	id := s.create(spec)
-	s.fine(s.e.StartContainer(s.ctx, id))
+	s.fine(s.e.StartContainer(s.Context(), id))
 	return id
 }
 
@@ -176,7 +177,7 @@ func (s *subject) refused(err, kind error, words string) {
 // row is the container's row in the project's list.
 func (s *subject) row(id string) engine.Container {
 	s.Helper()
-	list, err := s.e.Containers(s.ctx, engine.ContainerFilter{Project: s.project})
+	list, err := s.e.Containers(s.Context(), engine.ContainerFilter{Project: s.project})
 	s.fine(err)
 	for _, c := range list {
 		if c.ID == id {
@@ -190,7 +191,7 @@ func (s *subject) row(id string) engine.Container {
 // detail inspects the container.
 func (s *subject) detail(id string) engine.ContainerDetail {
 	s.Helper()
-	d, err := s.e.InspectContainer(s.ctx, id)
+	d, err := s.e.InspectContainer(s.Context(), id)
 	s.fine(err)
 	return d
 }
@@ -218,7 +219,7 @@ func (s *subject) reaches(id string, state engine.State) {
 func (s *subject) logged(id string, options engine.LogOptions) (out, errout string) {
 	s.Helper()
 	var stdout, stderr strings.Builder
-	s.fine(s.e.Logs(s.ctx, id, options, &stdout, &stderr))
+	s.fine(s.e.Logs(s.Context(), id, options, &stdout, &stderr))
 	return stdout.String(), stderr.String()
 }
 
@@ -235,7 +236,7 @@ func (s *subject) says(id, words string) {
 func (s *subject) exec(id, command string) (out string, code int) {
 	s.Helper()
 	var stdout strings.Builder
-	code, err := s.e.Exec(s.ctx, id, engine.ExecSpec{Cmd: []string{"sh", "-c", command}}, engine.Streams{Out: &stdout})
+	code, err := s.e.Exec(s.Context(), id, engine.ExecSpec{Cmd: []string{"sh", "-c", command}}, engine.Streams{Out: &stdout})
 	s.fine(err)
 	return stdout.String(), code
 }

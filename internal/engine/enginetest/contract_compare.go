@@ -25,7 +25,7 @@ func compareBehaviours() []Behaviour {
 			spec := rich(s)
 			id := s.create(spec)
 			s.same(spec, id)
-			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.StartContainer(s.Context(), id))
 			s.same(spec, id)
 		}},
 		{"a changed variable is a difference", func(s *subject) {
@@ -35,7 +35,7 @@ func compareBehaviours() []Behaviour {
 			spec := rich(s)
 			two := "two"
 			spec.Service.Environment["A"] = &two
-			changes, err := s.e.Compare(s.ctx, spec, id)
+			changes, err := s.e.Compare(s.Context(), spec, id)
 			s.fine(err)
 			if len(changes) != 1 {
 				s.Errorf("got %+v", changes)
@@ -47,7 +47,7 @@ func compareBehaviours() []Behaviour {
 // same checks that nothing would change.
 func (s *subject) same(spec engine.ContainerSpec, id string) {
 	s.Helper()
-	changes, err := s.e.Compare(s.ctx, spec, id)
+	changes, err := s.e.Compare(s.Context(), spec, id)
 	s.fine(err)
 	if len(changes) > 0 {
 		s.Errorf("got %+v", changes)

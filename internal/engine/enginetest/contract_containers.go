@@ -11,7 +11,7 @@ import (
 func containerBehaviours() []Behaviour {
 	return []Behaviour{
 		{"an engine says which API version it speaks", func(s *subject) {
-			info, err := s.e.Info(s.ctx)
+			info, err := s.e.Info(s.Context())
 			s.fine(err)
 			if info.APIVersion == "" || info.OS == "" || s.e.Endpoint() == "" {
 				s.Errorf("got %+v at %q", info, s.e.Endpoint())
@@ -27,15 +27,15 @@ func containerBehaviours() []Behaviour {
 		}},
 		{"a name can be had once", func(s *subject) {
 			id := s.create(s.sleeper("a"))
-			_, err := s.e.CreateContainer(s.ctx, s.sleeper("a"))
+			_, err := s.e.CreateContainer(s.Context(), s.sleeper("a"))
 			s.refused(err, engine.ErrConflict, `The container name "/`+s.name("a")+`" is already in use by container "`+id)
 		}},
 		{"a missing image is not found, and nothing is created", func(s *subject) {
 			spec := s.sleeper("a")
 			spec.Image = "berth-test/missing:1"
-			_, err := s.e.CreateContainer(s.ctx, spec)
+			_, err := s.e.CreateContainer(s.Context(), spec)
 			s.refused(err, engine.ErrNotFound, "No such image: berth-test/missing:1")
-			list, err := s.e.Containers(s.ctx, engine.ContainerFilter{Project: s.project})
+			list, err := s.e.Containers(s.Context(), engine.ContainerFilter{Project: s.project})
 			s.fine(err)
 			equal(s, "containers", len(list), 0)
 		}},
@@ -44,22 +44,22 @@ func containerBehaviours() []Behaviour {
 		{"a name that is taken cannot be renamed to", func(s *subject) {
 			s.create(s.sleeper("a"))
 			id := s.create(s.sleeper("b"))
-			err := s.e.RenameContainer(s.ctx, id, s.name("a"))
+			err := s.e.RenameContainer(s.Context(), id, s.name("a"))
 			s.refused(err, engine.ErrConflict, "is already in use by container")
 			equal(s, "name", s.row(id).Name, s.name("b"))
 		}},
 		{"a removed container is gone, and its name is free", func(s *subject) {
 			id := s.create(s.sleeper("a"))
-			s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{}))
-			_, err := s.e.InspectContainer(s.ctx, id)
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{}))
+			_, err := s.e.InspectContainer(s.Context(), id)
 			s.refused(err, engine.ErrNotFound, "No such container: "+id)
 			s.create(s.sleeper("a"))
 		}},
 		{"a running container is removed by force only", func(s *subject) {
 			id := s.run(s.sleeper("a"))
-			err := s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{})
+			err := s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{})
 			s.refused(err, engine.ErrConflict, "running")
-			s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{Force: true}))
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{Force: true}))
 		}},
 	}
 }
@@ -104,7 +104,7 @@ func theListIsNarrowed(s *subject) {
 		{engine.ContainerFilter{Project: s.project + "x"}, 0},
 		{engine.ContainerFilter{Project: s.project + "x", Names: []string{b.Name}}, 1},
 	} {
-		list, err := s.e.Containers(s.ctx, test.filter)
+		list, err := s.e.Containers(s.Context(), test.filter)
 		s.fine(err)
 		if len(list) != test.want {
 			s.Errorf("%+v: got %d containers, want %d", test.filter, len(list), test.want)
@@ -113,7 +113,7 @@ func theListIsNarrowed(s *subject) {
 }
 
 func aMissingContainerIsNotFound(s *subject) {
-	e, ctx, id := s.e, s.ctx, s.name("missing")
+	e, ctx, id := s.e, s.Context(), s.name("missing")
 	_, inspect := e.InspectContainer(ctx, id)
 	_, wait := e.WaitContainer(ctx, id)
 	_, exec := e.Exec(ctx, id, engine.ExecSpec{Cmd: []string{"true"}}, engine.Streams{})
@@ -142,9 +142,9 @@ func aMissingContainerIsNotFound(s *subject) {
 
 func aRenamedContainerHasItsNewName(s *subject) {
 	id := s.run(s.sleeper("a"))
-	s.fine(s.e.RenameContainer(s.ctx, id, s.name("b")))
+	s.fine(s.e.RenameContainer(s.Context(), id, s.name("b")))
 	equal(s, "name", s.row(id).Name, s.name("b"))
-	_, err := s.e.InspectContainer(s.ctx, s.name("a"))
+	_, err := s.e.InspectContainer(s.Context(), s.name("a"))
 	s.refused(err, engine.ErrNotFound, "No such container")
 	s.create(s.sleeper("a"))
 }

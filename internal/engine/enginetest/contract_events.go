@@ -21,7 +21,7 @@ type following struct {
 // follow opens an event stream for as long as the test runs.
 func (s *subject) follow(filter engine.EventFilter) *following {
 	s.Helper()
-	stream, err := s.e.Events(s.ctx, filter)
+	stream, err := s.e.Events(s.Context(), filter)
 	s.fine(err)
 	return &following{s: s, stream: stream}
 }
@@ -73,7 +73,7 @@ func eventBehaviours() []Behaviour {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")
 			events := s.follow(engine.EventFilter{Project: s.project})
-			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.RestartContainer(s.Context(), id, engine.StopOptions{}))
 			events.happens("kill", "die", "stop", "start", "restart")
 		}},
 		{"a stop that has to kill tells of both signals", func(s *subject) {
@@ -81,23 +81,29 @@ func eventBehaviours() []Behaviour {
 			s.says(id, "ready")
 			events := s.follow(engine.EventFilter{Project: s.project})
 			second := time.Second
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{Timeout: &second}))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{Timeout: &second}))
 			events.happens("kill", "kill", "die", "stop")
 		}},
 		{"a forced removal is told as kill, die and destroy", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			events := s.follow(engine.EventFilter{Project: s.project})
-			s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{Force: true}))
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{Force: true}))
 			events.happens("kill", "die", "destroy")
 		}},
 		{"pausing and renaming are told", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			events := s.follow(engine.EventFilter{Project: s.project})
-			s.fine(s.e.PauseContainer(s.ctx, id))
-			s.fine(s.e.UnpauseContainer(s.ctx, id))
-			s.fine(s.e.RenameContainer(s.ctx, id, s.name("b")))
+			s.fine(s.e.PauseContainer(s.Context(), id))
+			s.fine(s.e.UnpauseContainer(s.Context(), id))
+			s.fine(s.e.RenameContainer(s.Context(), id, s.name("b")))
 			events.happens("pause", "unpause", "rename")
 		}},
+	}
+}
+
+// policyEventBehaviours are about events that nobody asked for.
+func policyEventBehaviours() []Behaviour {
+	return []Behaviour{
 		{"a restart policy is told as die and start", func(s *subject) {
 			spec := s.spec("a", "exit 1")
 			spec.Service.Restart = "on-failure:1"
@@ -115,13 +121,19 @@ func eventBehaviours() []Behaviour {
 			spec.Networks = []engine.Endpoint{{Network: s.name("missing")}}
 			events := s.follow(engine.EventFilter{Project: s.project})
 			id := s.create(spec)
-			s.refused(s.e.StartContainer(s.ctx, id), engine.ErrNotFound, "not found")
-			s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{}))
+			s.refused(s.e.StartContainer(s.Context(), id), engine.ErrNotFound, "not found")
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{}))
 			events.next("destroy")
 			if slices.Contains(events.seen, "start") {
 				s.Errorf("got %v", events.seen)
 			}
 		}},
+	}
+}
+
+// eventStreamBehaviours are about the stream itself.
+func eventStreamBehaviours() []Behaviour {
+	return []Behaviour{
 		{"a stream begins in the past if it is asked to", theStreamBeginsInThePast},
 		{"a stream ends in peace at the time it is asked to", func(s *subject) {
 			since := time.Now()
@@ -134,7 +146,7 @@ func eventBehaviours() []Behaviour {
 			s.fine(events.stream.Err())
 		}},
 		{"a stream ends in peace with its context", func(s *subject) {
-			ctx, cancel := context.WithCancel(s.ctx)
+			ctx, cancel := context.WithCancel(s.Context())
 			stream, err := s.e.Events(ctx, engine.EventFilter{Project: s.project})
 			s.fine(err)
 			cancel()
@@ -168,8 +180,8 @@ func aLifeIsTold(s *subject) {
 	spec.Labels["more"] = "label"
 	id := s.run(spec)
 	s.says(id, "ready")
-	s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
-	s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{}))
+	s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
+	s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{}))
 	created := events.next("create")
 	equal(s, "kind", created.Kind, "container")
 	equal(s, "ID", created.ID, id)
@@ -196,7 +208,7 @@ func theStreamBeginsInThePast(s *subject) {
 	s.reaches(id, engine.Exited)
 	events := s.follow(engine.EventFilter{Project: s.project, Since: unixTime(since)})
 	events.happens("create", "start", "die")
-	s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{}))
+	s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{}))
 	events.happens("destroy")
 }
 

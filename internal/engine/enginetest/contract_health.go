@@ -45,13 +45,13 @@ func healthBehaviours() []Behaviour {
 			id := s.run(s.checked("a", "CMD", "true"))
 			s.eventually("healthy", func() bool { return s.row(id).Health == engine.Healthy })
 			none := time.Duration(0)
-			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{Timeout: &none}))
+			s.fine(s.e.RestartContainer(s.Context(), id, engine.StopOptions{Timeout: &none}))
 			equal(s, "health", s.row(id).Health, engine.Starting)
 		}},
 		{"a stopped container has no health in the list", func(s *subject) {
 			id := s.run(s.checked("a", "CMD", "true"))
 			s.eventually("healthy", func() bool { return s.row(id).Health == engine.Healthy })
-			s.fine(s.e.KillContainer(s.ctx, id, ""))
+			s.fine(s.e.KillContainer(s.Context(), id, ""))
 			s.reaches(id, engine.Exited)
 			equal(s, "health in the list", s.row(id).Health, engine.NoHealth)
 			equal(s, "health of the inspection", s.detail(id).Health, engine.Unhealthy)

@@ -23,18 +23,18 @@ func stopBehaviours() []Behaviour {
 		{"a process that ends leaves its exit code", aProcessLeavesItsExitCode},
 		{"waiting for a running container ends with its run", func(s *subject) {
 			id := s.run(s.spec("a", "sleep 1; exit 4"))
-			code, err := s.e.WaitContainer(s.ctx, id)
+			code, err := s.e.WaitContainer(s.Context(), id)
 			s.fine(err)
 			equal(s, "exit code", code, 4)
 		}},
 		{"waiting for a container that never ran ends at once", func(s *subject) {
-			code, err := s.e.WaitContainer(s.ctx, s.create(s.sleeper("a")))
+			code, err := s.e.WaitContainer(s.Context(), s.create(s.sleeper("a")))
 			s.fine(err)
 			equal(s, "exit code", code, 0)
 		}},
 		{"waiting ends with its context", func(s *subject) {
 			id := s.run(s.sleeper("a"))
-			ctx, cancel := context.WithTimeout(s.ctx, settle)
+			ctx, cancel := context.WithTimeout(s.Context(), settle)
 			defer cancel()
 			if _, err := s.e.WaitContainer(ctx, id); !errors.Is(err, context.DeadlineExceeded) {
 				s.Errorf("got %v", err)
@@ -43,7 +43,7 @@ func stopBehaviours() []Behaviour {
 		{"a stop lets the process end by itself", func(s *subject) {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
 			equal(s, "exit code", s.row(id).ExitCode, 5)
 			equal(s, "state", s.row(id).State, engine.Exited)
 		}},
@@ -51,7 +51,7 @@ func stopBehaviours() []Behaviour {
 			id := s.run(s.spec("a", deaf))
 			s.says(id, "ready")
 			begin, timeout := time.Now(), time.Second
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{Timeout: &timeout}))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{Timeout: &timeout}))
 			equal(s, "exit code", s.row(id).ExitCode, 137)
 			if took := time.Since(begin); took < timeout {
 				s.Errorf("killed after %v", took)
@@ -65,28 +65,34 @@ func stopBehaviours() []Behaviour {
 			id := s.run(spec)
 			s.says(id, "ready")
 			begin := time.Now()
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
 			if took := time.Since(begin); took < time.Second || took > 6*time.Second {
 				s.Errorf("took %v", took)
 			}
 		}},
+	}
+}
+
+// killBehaviours are about kills, and stops that change nothing.
+func killBehaviours() []Behaviour {
+	return []Behaviour{
 		{"starting what runs and stopping what does not are no errors", func(s *subject) {
 			id := s.create(s.sleeper("a"))
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
-			s.fine(s.e.StartContainer(s.ctx, id))
-			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
+			s.fine(s.e.StartContainer(s.Context(), id))
+			s.fine(s.e.StartContainer(s.Context(), id))
 		}},
 		{"a kill without a signal is SIGKILL", func(s *subject) {
 			id := s.run(s.sleeper("a"))
-			s.fine(s.e.KillContainer(s.ctx, id, ""))
+			s.fine(s.e.KillContainer(s.Context(), id, ""))
 			s.reaches(id, engine.Exited)
 			equal(s, "exit code", s.row(id).ExitCode, 137)
-			s.refused(s.e.KillContainer(s.ctx, id, ""), engine.ErrConflict, "is not running")
+			s.refused(s.e.KillContainer(s.Context(), id, ""), engine.ErrConflict, "is not running")
 		}},
 		{"a kill with a signal lets the process handle it", func(s *subject) {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")
-			s.fine(s.e.KillContainer(s.ctx, id, "SIGTERM"))
+			s.fine(s.e.KillContainer(s.Context(), id, "SIGTERM"))
 			s.reaches(id, engine.Exited)
 			equal(s, "exit code", s.row(id).ExitCode, 5)
 		}},
@@ -95,7 +101,7 @@ func stopBehaviours() []Behaviour {
 			spec.AutoRemove = true
 			id := s.run(spec)
 			s.eventually("removal", func() bool {
-				_, err := s.e.InspectContainer(s.ctx, id)
+				_, err := s.e.InspectContainer(s.Context(), id)
 				return errors.Is(err, engine.ErrNotFound)
 			})
 		}},
@@ -115,7 +121,7 @@ func aProcessLeavesItsExitCode(s *subject) {
 	if d.StartedAt.IsZero() || d.FinishedAt.Before(d.StartedAt) {
 		s.Errorf("from %v to %v", d.StartedAt, d.FinishedAt)
 	}
-	code, err := s.e.WaitContainer(s.ctx, id)
+	code, err := s.e.WaitContainer(s.Context(), id)
 	s.fine(err)
 	equal(s, "exit code of waiting", code, 3)
 }
@@ -126,7 +132,7 @@ func theStopSignalIsObeyed(s *subject) {
 	spec.Service.StopSignal = "SIGINT"
 	id := s.run(spec)
 	s.says(id, "ready")
-	s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+	s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
 	equal(s, "exit code after the service's signal", s.row(id).ExitCode, 6)
 }
 
@@ -148,7 +154,7 @@ func startBehaviours() []Behaviour {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")
 			first := s.detail(id).StartedAt
-			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.RestartContainer(s.Context(), id, engine.StopOptions{}))
 			d := s.detail(id)
 			equal(s, "state", d.State, engine.Running)
 			equal(s, "restarts of the policy", d.RestartCount, 0)
@@ -158,10 +164,16 @@ func startBehaviours() []Behaviour {
 		}},
 		{"a restart starts a container that does not run", func(s *subject) {
 			id := s.create(s.sleeper("a"))
-			s.fine(s.e.RestartContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.RestartContainer(s.Context(), id, engine.StopOptions{}))
 			equal(s, "state", s.row(id).State, engine.Running)
 		}},
 		{"a paused container says so, and starts by unpausing only", aPausedContainerSaysSo},
+	}
+}
+
+// restartBehaviours are about restart policies and what a start needs.
+func restartBehaviours() []Behaviour {
+	return []Behaviour{
 		{"on-failure restarts as often as it may", func(s *subject) {
 			spec := s.spec("a", "exit 1")
 			spec.Service.Restart = "on-failure:2"
@@ -180,7 +192,7 @@ func startBehaviours() []Behaviour {
 				c := s.row(id)
 				return c.State == engine.Restarting && c.ExitCode == 9 && strings.HasPrefix(c.Status, "Restarting (9) ")
 			})
-			s.fine(s.e.StopContainer(s.ctx, id, engine.StopOptions{}))
+			s.fine(s.e.StopContainer(s.Context(), id, engine.StopOptions{}))
 			time.Sleep(settle)
 			equal(s, "state after a stop by hand", s.row(id).State, engine.Exited)
 		}},
@@ -206,17 +218,17 @@ func startBehaviours() []Behaviour {
 
 func aPausedContainerSaysSo(s *subject) {
 	id := s.run(s.sleeper("a"))
-	s.fine(s.e.PauseContainer(s.ctx, id))
+	s.fine(s.e.PauseContainer(s.Context(), id))
 	c := s.row(id)
 	equal(s, "state", c.State, engine.Paused)
 	if !strings.HasSuffix(c.Status, " (Paused)") || !c.IsRunning() {
 		s.Errorf("status %q", c.Status)
 	}
-	s.refused(s.e.PauseContainer(s.ctx, id), engine.ErrConflict, "is already paused")
-	s.refused(s.e.StartContainer(s.ctx, id), engine.ErrConflict, "paused container")
-	s.fine(s.e.UnpauseContainer(s.ctx, id))
+	s.refused(s.e.PauseContainer(s.Context(), id), engine.ErrConflict, "is already paused")
+	s.refused(s.e.StartContainer(s.Context(), id), engine.ErrConflict, "paused container")
+	s.fine(s.e.UnpauseContainer(s.Context(), id))
 	equal(s, "state", s.row(id).State, engine.Running)
-	s.refused(s.e.UnpauseContainer(s.ctx, id), nil, "is not paused")
+	s.refused(s.e.UnpauseContainer(s.Context(), id), nil, "is not paused")
 }
 
 // Ports of the suite, on an address that nothing else on a machine takes.
@@ -232,17 +244,17 @@ func aHostPortIsHadByOne(s *subject) {
 	if got := s.row(first).Ports; len(got) != 1 || got[0] != want {
 		s.Errorf("got %+v", got)
 	}
-	s.refused(s.e.StartContainer(s.ctx, second), engine.ErrPortTaken, testAddress+":"+fixedPort)
+	s.refused(s.e.StartContainer(s.Context(), second), engine.ErrPortTaken, testAddress+":"+fixedPort)
 	c := s.row(second)
 	equal(s, "state after the refusal", c.State, engine.Created)
 	equal(s, "exit code in the list after the refusal", c.ExitCode, 0)
 	if d := s.detail(second); d.Error == "" || d.ExitCode != startFailedCode {
 		s.Errorf("inspection after the refusal: %d %q", d.ExitCode, d.Error)
 	}
-	s.fine(s.e.KillContainer(s.ctx, first, ""))
+	s.fine(s.e.KillContainer(s.Context(), first, ""))
 	s.reaches(first, engine.Exited)
 	equal(s, "ports of a stopped container", len(s.row(first).Ports), 0)
-	s.fine(s.e.StartContainer(s.ctx, second))
+	s.fine(s.e.StartContainer(s.Context(), second))
 	equal(s, "error after a good start", s.detail(second).Error, "")
 }
 
@@ -257,7 +269,7 @@ func aPortRangeGivesPorts(s *subject) {
 		s.Errorf("got %v", had)
 	}
 	third := s.create(s.published("c", portsOfTwo))
-	s.refused(s.e.StartContainer(s.ctx, third), engine.ErrPortTaken, "allocated")
+	s.refused(s.e.StartContainer(s.Context(), third), engine.ErrPortTaken, "allocated")
 }
 
 func sharingNeedsTheOwner(s *subject) {
@@ -265,9 +277,9 @@ func sharingNeedsTheOwner(s *subject) {
 	spec := s.sleeper("guest")
 	spec.NetworkMode = "container:" + owner
 	guest := s.create(spec)
-	s.refused(s.e.StartContainer(s.ctx, guest), engine.ErrConflict, "cannot join network of a non running container")
-	s.fine(s.e.StartContainer(s.ctx, owner))
-	s.fine(s.e.StartContainer(s.ctx, guest))
+	s.refused(s.e.StartContainer(s.Context(), guest), engine.ErrConflict, "cannot join network of a non running container")
+	s.fine(s.e.StartContainer(s.Context(), owner))
+	s.fine(s.e.StartContainer(s.Context(), guest))
 	equal(s, "network mode", s.row(guest).NetworkMode, "container:"+owner)
 	equal(s, "networks of its own", len(s.row(guest).Networks), 0)
 }

@@ -7,7 +7,7 @@ import (
 // network creates a network and returns its ID.
 func (s *subject) network(name string) string {
 	s.Helper()
-	id, err := s.e.CreateNetwork(s.ctx, engine.NetworkSpec{Name: s.name(name), Labels: s.labels()})
+	id, err := s.e.CreateNetwork(s.Context(), engine.NetworkSpec{Name: s.name(name), Labels: s.labels()})
 	s.fine(err)
 	return id
 }
@@ -17,19 +17,19 @@ func networkBehaviours() []Behaviour {
 	return []Behaviour{
 		{"a network's name can be had once", func(s *subject) {
 			s.network("n")
-			_, err := s.e.CreateNetwork(s.ctx, engine.NetworkSpec{Name: s.name("n"), Labels: s.labels()})
+			_, err := s.e.CreateNetwork(s.Context(), engine.NetworkSpec{Name: s.name("n"), Labels: s.labels()})
 			s.refused(err, engine.ErrConflict, "already exists")
 		}},
 		{"networks are listed by project or name", func(s *subject) {
 			id := s.network("n")
 			for what, ask := range map[string][]string{"project": {s.project}, "name": {"", s.name("n")}} {
-				list, err := s.e.Networks(s.ctx, ask[0], ask[1:]...)
+				list, err := s.e.Networks(s.Context(), ask[0], ask[1:]...)
 				s.fine(err)
 				if len(list) != 1 || list[0].ID != id || list[0].Name != s.name("n") || list[0].Driver != "bridge" {
 					s.Errorf("by %s: got %+v", what, list)
 				}
 			}
-			list, err := s.e.Networks(s.ctx, s.project+"x", s.name("nn"))
+			list, err := s.e.Networks(s.Context(), s.project+"x", s.name("nn"))
 			s.fine(err)
 			equal(s, "networks of others", len(list), 0)
 		}},
@@ -37,15 +37,15 @@ func networkBehaviours() []Behaviour {
 			spec := s.sleeper("a")
 			spec.Networks = []engine.Endpoint{{Network: s.name("missing")}}
 			id := s.create(spec)
-			s.refused(s.e.StartContainer(s.ctx, id), engine.ErrNotFound, "network "+s.name("missing")+" not found")
+			s.refused(s.e.StartContainer(s.Context(), id), engine.ErrNotFound, "network "+s.name("missing")+" not found")
 		}},
 		{"a missing network is not found by its requests", func(s *subject) {
 			spec, missing := s.sleeper("a"), s.name("missing")
 			spec.NetworkMode = "bridge"
 			id := s.run(spec)
-			s.refused(s.e.RemoveNetwork(s.ctx, missing), engine.ErrNotFound, "not found")
-			s.refused(s.e.ConnectNetwork(s.ctx, missing, id, engine.Endpoint{Network: missing}), engine.ErrNotFound, "not found")
-			s.refused(s.e.DisconnectNetwork(s.ctx, missing, id, false), engine.ErrNotFound, "not found")
+			s.refused(s.e.RemoveNetwork(s.Context(), missing), engine.ErrNotFound, "not found")
+			s.refused(s.e.ConnectNetwork(s.Context(), missing, id, engine.Endpoint{Network: missing}), engine.ErrNotFound, "not found")
+			s.refused(s.e.DisconnectNetwork(s.Context(), missing, id, false), engine.ErrNotFound, "not found")
 		}},
 		{"a network is in use while a container on it runs", aNetworkIsInUse},
 		{"a container joins all of its networks under its aliases", aContainerJoinsItsNetworks},
@@ -53,7 +53,7 @@ func networkBehaviours() []Behaviour {
 		{"a container without networks has none and joins none", func(s *subject) {
 			network, id := s.network("n"), s.run(s.sleeper("a"))
 			equal(s, "network mode", s.row(id).NetworkMode, "none")
-			err := s.e.ConnectNetwork(s.ctx, network, id, engine.Endpoint{Network: network})
+			err := s.e.ConnectNetwork(s.Context(), network, id, engine.Endpoint{Network: network})
 			s.refused(err, nil, "container cannot be connected to multiple networks with one of the networks in private (none) mode")
 		}},
 		{"a stopped container comes up on a network made anew under the old name", func(s *subject) {
@@ -61,9 +61,9 @@ func networkBehaviours() []Behaviour {
 			spec := s.sleeper("a")
 			spec.Networks = []engine.Endpoint{{Network: s.name("n")}}
 			id := s.create(spec)
-			s.fine(s.e.RemoveNetwork(s.ctx, old))
+			s.fine(s.e.RemoveNetwork(s.Context(), old))
 			anew := s.network("n")
-			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.StartContainer(s.Context(), id))
 			equal(s, "network", s.row(id).Networks[s.name("n")].NetworkID, anew)
 		}},
 	}
@@ -74,10 +74,10 @@ func aNetworkIsInUse(s *subject) {
 	spec := s.sleeper("a")
 	spec.Networks = []engine.Endpoint{{Network: s.name("n")}}
 	id := s.run(spec)
-	s.refused(s.e.RemoveNetwork(s.ctx, network), engine.ErrInUse, "has active endpoints")
-	s.fine(s.e.KillContainer(s.ctx, id, ""))
+	s.refused(s.e.RemoveNetwork(s.Context(), network), engine.ErrInUse, "has active endpoints")
+	s.fine(s.e.KillContainer(s.Context(), id, ""))
 	s.reaches(id, engine.Exited)
-	s.fine(s.e.RemoveNetwork(s.ctx, s.name("n")))
+	s.fine(s.e.RemoveNetwork(s.Context(), s.name("n")))
 }
 
 func aContainerJoinsItsNetworks(s *subject) {
@@ -107,15 +107,15 @@ func aRunningContainerIsConnected(s *subject) {
 	spec := s.sleeper("a")
 	spec.NetworkMode = "bridge"
 	id := s.run(spec)
-	s.refused(s.e.DisconnectNetwork(s.ctx, network, id, false), nil, "is not connected")
-	s.fine(s.e.ConnectNetwork(s.ctx, network, id, engine.Endpoint{Network: name, Aliases: []string{"x"}}))
+	s.refused(s.e.DisconnectNetwork(s.Context(), network, id, false), nil, "is not connected")
+	s.fine(s.e.ConnectNetwork(s.Context(), network, id, engine.Endpoint{Network: name, Aliases: []string{"x"}}))
 	if at, ok := s.row(id).Networks[name]; !ok || at.IPAddress == "" {
 		s.Errorf("connected: got %+v", s.row(id).Networks)
 	}
-	s.refused(s.e.ConnectNetwork(s.ctx, network, id, engine.Endpoint{Network: name}), nil, "already exists in network")
-	s.fine(s.e.DisconnectNetwork(s.ctx, network, id, false))
+	s.refused(s.e.ConnectNetwork(s.Context(), network, id, engine.Endpoint{Network: name}), nil, "already exists in network")
+	s.fine(s.e.DisconnectNetwork(s.Context(), network, id, false))
 	if _, ok := s.row(id).Networks[name]; ok {
 		s.Errorf("disconnected: got %+v", s.row(id).Networks)
 	}
-	s.fine(s.e.RemoveNetwork(s.ctx, network))
+	s.fine(s.e.RemoveNetwork(s.Context(), network))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// streamBehaviours are about logs, exec, attach and files.
-func streamBehaviours() []Behaviour {
+// logBehaviours are about logs.
+func logBehaviours() []Behaviour {
 	return []Behaviour{
 		{"logs keep stdout and stderr apart, in order", func(s *subject) {
 			id := s.run(s.spec("a", "echo one; echo two >&2; echo three"))
@@ -43,7 +43,7 @@ func streamBehaviours() []Behaviour {
 		{"logs of several runs follow each other", func(s *subject) {
 			id := s.run(s.spec("a", "echo run"))
 			s.reaches(id, engine.Exited)
-			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.StartContainer(s.Context(), id))
 			s.eventually("second run", func() bool {
 				out, _ := s.logged(id, engine.LogOptions{})
 				return out == "run\nrun\n"
@@ -58,11 +58,17 @@ func streamBehaviours() []Behaviour {
 			equal(s, "stdout", out, "one\r\ntwo\r\n")
 			equal(s, "stderr", errout, "")
 		}},
+	}
+}
+
+// execBehaviours are about commands executed in containers.
+func execBehaviours() []Behaviour {
+	return []Behaviour{
 		{"an executed command's code and output arrive", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			var out, errout bytes.Buffer
 			spec := engine.ExecSpec{Cmd: []string{"sh", "-c", "echo $A; echo two >&2; exit 42"}, Env: []string{"A=one"}}
-			code, err := s.e.Exec(s.ctx, id, spec, engine.Streams{Out: &out, Err: &errout})
+			code, err := s.e.Exec(s.Context(), id, spec, engine.Streams{Out: &out, Err: &errout})
 			s.fine(err)
 			equal(s, "code", code, 42)
 			equal(s, "stdout", out.String(), "one\n")
@@ -73,7 +79,7 @@ func streamBehaviours() []Behaviour {
 			input := bytes.Repeat([]byte("0123456789\n"), 20000)
 			var out bytes.Buffer
 			streams := engine.Streams{In: bytes.NewReader(input), Out: &out}
-			code, err := s.e.Exec(s.ctx, id, engine.ExecSpec{Cmd: []string{"cat"}}, streams)
+			code, err := s.e.Exec(s.Context(), id, engine.ExecSpec{Cmd: []string{"cat"}}, streams)
 			s.fine(err)
 			equal(s, "code", code, 0)
 			if !bytes.Equal(out.Bytes(), input) {
@@ -83,36 +89,42 @@ func streamBehaviours() []Behaviour {
 		{"a detached command runs on its own", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			spec := engine.ExecSpec{Cmd: []string{"sh", "-c", "echo done > /tmp/mark"}, Detach: true}
-			code, err := s.e.Exec(s.ctx, id, spec, engine.Streams{})
+			code, err := s.e.Exec(s.Context(), id, spec, engine.Streams{})
 			s.fine(err)
 			equal(s, "code", code, 0)
 			s.eventually("mark", func() bool { _, code := s.exec(id, "test -f /tmp/mark"); return code == 0 })
 		}},
 		{"a command that is not there fails", func(s *subject) {
 			id := s.run(s.sleeper("a"))
-			code, err := s.e.Exec(s.ctx, id, engine.ExecSpec{Cmd: []string{"berth-no-such-command"}}, engine.Streams{Out: io.Discard})
+			code, err := s.e.Exec(s.Context(), id, engine.ExecSpec{Cmd: []string{"berth-no-such-command"}}, engine.Streams{Out: io.Discard})
 			if err == nil && code != 126 && code != 127 {
 				s.Errorf("code %d", code)
 			}
 		}},
 		{"nothing is executed in a container that does not run", func(s *subject) {
 			id := s.create(s.sleeper("a"))
-			_, err := s.e.Exec(s.ctx, id, engine.ExecSpec{Cmd: []string{"true"}}, engine.Streams{})
+			_, err := s.e.Exec(s.Context(), id, engine.ExecSpec{Cmd: []string{"true"}}, engine.Streams{})
 			s.refused(err, engine.ErrConflict, "is not running")
-			_, err = s.e.Top(s.ctx, id, nil)
+			_, err = s.e.Top(s.Context(), id, nil)
 			s.refused(err, nil, "is not running")
 		}},
+	}
+}
+
+// attachBehaviours are about attaching, files and what a container does.
+func attachBehaviours() []Behaviour {
+	return []Behaviour{
 		{"an attached terminal sees the output and gives the input", attachedSeesAll},
 		{"copied files are there when the container starts", func(s *subject) {
 			id := s.create(s.spec("a", "cat /etc/berth/secret; sleep 1000"))
 			file := engine.File{Target: "/etc/berth/secret", Content: []byte("hidden\n"), UID: 12, GID: 34, Mode: 0o440}
-			s.fine(s.e.CopyFiles(s.ctx, id, []engine.File{file}))
-			s.fine(s.e.StartContainer(s.ctx, id))
+			s.fine(s.e.CopyFiles(s.Context(), id, []engine.File{file}))
+			s.fine(s.e.StartContainer(s.Context(), id))
 			s.says(id, "hidden")
 		}},
 		{"the processes of a container are listed", func(s *subject) {
 			id := s.run(s.sleeper("a"))
-			list, err := s.e.Top(s.ctx, id, nil)
+			list, err := s.e.Top(s.Context(), id, nil)
 			s.fine(err)
 			if len(list.Processes) != 1 || len(list.Processes[0]) != len(list.Titles) {
 				s.Fatalf("got %+v", list)
@@ -122,7 +134,7 @@ func streamBehaviours() []Behaviour {
 		{"a sample of the resource use names its container", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			var samples []engine.Stats
-			s.fine(s.e.Stats(s.ctx, id, false, func(sample engine.Stats) error {
+			s.fine(s.e.Stats(s.Context(), id, false, func(sample engine.Stats) error {
 				samples = append(samples, sample)
 				return nil
 			}))
@@ -159,10 +171,10 @@ func attachedSeesAll(s *subject) {
 	ended := make(chan error, 1)
 	go func() {
 		streams := engine.Streams{In: in, Out: &out, Err: &errout}
-		ended <- s.e.Attach(s.ctx, id, engine.AttachOptions{Stdin: true}, streams)
+		ended <- s.e.Attach(s.Context(), id, engine.AttachOptions{Stdin: true}, streams)
 	}()
 	time.Sleep(settle) // let the attachment stand before the first line
-	s.fine(s.e.StartContainer(s.ctx, id))
+	s.fine(s.e.StartContainer(s.Context(), id))
 	_, err := type_.Write([]byte("typed\n"))
 	s.fine(err)
 	s.fine(type_.Close())

@@ -11,7 +11,7 @@ import (
 // volume creates a volume and returns its name.
 func (s *subject) volume(name string) string {
 	s.Helper()
-	made, err := s.e.CreateVolume(s.ctx, engine.VolumeSpec{Name: s.name(name), Labels: s.labels()})
+	made, err := s.e.CreateVolume(s.Context(), engine.VolumeSpec{Name: s.name(name), Labels: s.labels()})
 	s.fine(err)
 	return made
 }
@@ -27,7 +27,7 @@ func (s *subject) mounting(name, volume string, command ...string) engine.Contai
 // hasVolume tells whether the engine has the volume.
 func (s *subject) hasVolume(name string) bool {
 	s.Helper()
-	list, err := s.e.Volumes(s.ctx, "", name)
+	list, err := s.e.Volumes(s.Context(), "", name)
 	s.fine(err)
 	return len(list) == 1
 }
@@ -38,21 +38,21 @@ func volumeBehaviours() []Behaviour {
 		{"creating a volume again keeps it", func(s *subject) {
 			equal(s, "name", s.volume("v"), s.name("v"))
 			equal(s, "name", s.volume("v"), s.name("v"))
-			list, err := s.e.Volumes(s.ctx, s.project)
+			list, err := s.e.Volumes(s.Context(), s.project)
 			s.fine(err)
 			if len(list) != 1 || list[0].Driver != "local" || list[0].Labels[projectLabel] != s.project || list[0].Mountpoint == "" {
 				s.Errorf("got %+v", list)
 			}
 		}},
 		{"a missing volume is not found, unless forced", func(s *subject) {
-			s.refused(s.e.RemoveVolume(s.ctx, s.name("missing"), false), engine.ErrNotFound, "no such volume")
-			s.fine(s.e.RemoveVolume(s.ctx, s.name("missing"), true))
+			s.refused(s.e.RemoveVolume(s.Context(), s.name("missing"), false), engine.ErrNotFound, "no such volume")
+			s.fine(s.e.RemoveVolume(s.Context(), s.name("missing"), true))
 		}},
 		{"a container makes the volumes it names, without labels", func(s *subject) {
 			name := s.name("implicit")
 			s.Cleanup(func() { s.drop(name) })
 			s.create(s.mounting("a", name, "sleep", "1000"))
-			list, err := s.e.Volumes(s.ctx, "", name)
+			list, err := s.e.Volumes(s.Context(), "", name)
 			s.fine(err)
 			if len(list) != 1 || len(list[0].Labels) != 0 {
 				s.Errorf("got %+v", list)
@@ -62,10 +62,10 @@ func volumeBehaviours() []Behaviour {
 		{"a volume is in use as long as a container has it", func(s *subject) {
 			name := s.volume("v")
 			id := s.create(s.mounting("a", name, "sleep", "1000"))
-			s.refused(s.e.RemoveVolume(s.ctx, name, false), engine.ErrInUse, "volume is in use - ["+id+"]")
-			s.refused(s.e.RemoveVolume(s.ctx, name, true), engine.ErrInUse, "volume is in use")
-			s.fine(s.e.RemoveContainer(s.ctx, id, engine.RemoveOptions{}))
-			s.fine(s.e.RemoveVolume(s.ctx, name, false))
+			s.refused(s.e.RemoveVolume(s.Context(), name, false), engine.ErrInUse, "volume is in use - ["+id+"]")
+			s.refused(s.e.RemoveVolume(s.Context(), name, true), engine.ErrInUse, "volume is in use")
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{}))
+			s.fine(s.e.RemoveVolume(s.Context(), name, false))
 			equal(s, "still there", s.hasVolume(name), false)
 		}},
 		{"removing a container with its volumes removes the anonymous ones", anonymousVolumesGo},
@@ -95,7 +95,7 @@ func volumesKeepData(s *subject) {
 	name := s.volume("v")
 	writer := s.run(s.mounting("writer", name, "echo kept > /data/file"))
 	s.reaches(writer, engine.Exited)
-	s.fine(s.e.RemoveContainer(s.ctx, writer, engine.RemoveOptions{Volumes: true}))
+	s.fine(s.e.RemoveContainer(s.Context(), writer, engine.RemoveOptions{Volumes: true}))
 	reader := s.run(s.mounting("reader", name, "cat /data/file"))
 	s.says(reader, "kept")
 	mounts := s.row(reader).Mounts
@@ -119,11 +119,11 @@ func anonymousVolumesGo(s *subject) {
 	first := s.create(s.mounting("a", "", "sleep", "1000"))
 	kept := s.anonymous(first)
 	s.Cleanup(func() { s.drop(kept) })
-	s.fine(s.e.RemoveContainer(s.ctx, first, engine.RemoveOptions{}))
+	s.fine(s.e.RemoveContainer(s.Context(), first, engine.RemoveOptions{}))
 	equal(s, "kept without being asked to remove it", s.hasVolume(kept), true)
 	second := s.create(s.mounting("b", "", "sleep", "1000"))
 	gone := s.anonymous(second)
-	s.fine(s.e.RemoveContainer(s.ctx, second, engine.RemoveOptions{Volumes: true}))
+	s.fine(s.e.RemoveContainer(s.Context(), second, engine.RemoveOptions{Volumes: true}))
 	equal(s, "kept after being asked to remove it", s.hasVolume(gone), false)
 }
 
@@ -132,11 +132,11 @@ func anonymousVolumesMove(s *subject) {
 	name := s.anonymous(first)
 	s.Cleanup(func() { s.drop(name) })
 	second := s.create(s.mounting("b", name, "sleep", "1000"))
-	s.fine(s.e.RemoveContainer(s.ctx, first, engine.RemoveOptions{Volumes: true}))
+	s.fine(s.e.RemoveContainer(s.Context(), first, engine.RemoveOptions{Volumes: true}))
 	equal(s, "there after its first container", s.hasVolume(name), true)
 	if mounts := s.row(second).Mounts; !slices.ContainsFunc(mounts, func(m engine.Mount) bool { return m.Name == name }) {
 		s.Errorf("got %+v", mounts)
 	}
-	s.fine(s.e.RemoveContainer(s.ctx, second, engine.RemoveOptions{Volumes: true}))
+	s.fine(s.e.RemoveContainer(s.Context(), second, engine.RemoveOptions{Volumes: true}))
 	equal(s, "there after its second container", s.hasVolume(name), true)
 }

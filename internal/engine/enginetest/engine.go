@@ -30,8 +30,8 @@ type Engine struct {
 	tick     time.Duration
 	pullTime time.Duration
 
-	ctx    context.Context // ends with Close
-	cancel context.CancelFunc
+	closed chan struct{} // closed by Close
+	closer sync.Once
 	work   sync.WaitGroup // goroutines to end before Close returns
 
 	mu         sync.Mutex
@@ -96,9 +96,8 @@ func New(options ...Option) *Engine {
 		api: "1.51", endpoint: "unix:///var/run/enginetest.sock", nextPort: 49153,
 		containers: map[string]*container{}, networks: map[string]*network{}, volumes: map[string]*volume{},
 		images: map[string]*image{}, remote: map[string]engine.Image{}, scripts: map[string]Script{},
-		taken: map[portKey]string{},
+		taken: map[portKey]string{}, closed: make(chan struct{}),
 	}
-	e.ctx, e.cancel = context.WithCancel(context.Background())
 	for _, option := range options {
 		option(e)
 	}
@@ -115,11 +114,11 @@ func New(options ...Option) *Engine {
 // Close ends every container, stream and goroutine of the engine. Requests
 // sent afterwards are refused as by an engine that is gone.
 func (e *Engine) Close() error {
-	e.cancel()
 	e.mu.Lock()
 	e.unreachable = true
 	e.events.close(nil)
 	e.mu.Unlock()
+	e.closer.Do(func() { close(e.closed) })
 	e.work.Wait()
 	return nil
 }

@@ -194,7 +194,7 @@ func (e *Engine) scheduleRestart(c *container, ran time.Duration) {
 	e.spawn(func() {
 		defer timer.Stop()
 		select {
-		case <-e.ctx.Done():
+		case <-e.closed:
 			return
 		case <-cancelled:
 			return

@@ -78,7 +78,7 @@ func (p *process) sleep(d time.Duration) bool {
 			}
 		case <-p.done:
 			return false
-		case <-p.e.ctx.Done():
+		case <-p.e.closed:
 			return false
 		}
 	}

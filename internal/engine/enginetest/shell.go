@@ -37,63 +37,58 @@ type parser struct {
 // separator is a token that ends a command; quoting cannot produce it.
 const separator = "\x00;"
 
-// tokens splits a script into words and operators. Operators carry a NUL so
+// tokenizer splits a script into words and operators. Operators carry a NUL so
 // that quoted words cannot be taken for them.
-func tokens(script string) []string {
-	var list []string
-	var word strings.Builder
-	inWord := false
-	flush := func() {
-		if inWord {
-			list = append(list, word.String())
-		}
-		word.Reset()
-		inWord = false
-	}
-	for i := 0; i < len(script); i++ {
-		ch := script[i]
-		rest := script[i:]
-		switch {
-		case ch == '\'' || ch == '"':
-			end := strings.IndexByte(script[i+1:], ch)
-			if end < 0 {
-				end = len(script) - i - 1
-			}
-			word.WriteString(script[i+1 : i+1+end])
-			inWord = true
-			i += end + 1
-		case ch == ' ' || ch == '\t':
-			flush()
-		case strings.HasPrefix(rest, "&&"), strings.HasPrefix(rest, "||"):
-			flush()
-			list = append(list, "\x00"+rest[:2])
-			i++
-		case strings.HasPrefix(rest, ">&2"):
-			flushDigit(&word, &inWord)
-			flush()
-			list = append(list, "\x00>&2")
-			i += len(">&2") - 1
-		case ch == '>':
-			flush()
-			list = append(list, "\x00>")
-		case ch == ';' || ch == '\n' || ch == '&':
-			flush()
-			list = append(list, separator)
-		default:
-			word.WriteByte(ch)
-			inWord = true
-		}
-	}
-	flush()
-	return list
+type tokenizer struct {
+	list   []string
+	word   strings.Builder
+	inWord bool
 }
 
-// flushDigit drops the 1 of 1>&2.
-func flushDigit(word *strings.Builder, inWord *bool) {
-	if word.String() == "1" {
-		word.Reset()
-		*inWord = false
+// tokens splits a script.
+func tokens(script string) []string {
+	var t tokenizer
+	for len(script) > 0 {
+		script = script[t.take(script):]
 	}
+	t.flush()
+	return t.list
+}
+
+// take handles what the rest of the script begins with and returns its length.
+func (t *tokenizer) take(rest string) int {
+	for _, operator := range []string{"&&", "||", "1>&2", ">&2", ">"} {
+		if strings.HasPrefix(rest, operator) && (operator != "1>&2" || !t.inWord) {
+			t.flush()
+			t.list = append(t.list, "\x00"+strings.TrimPrefix(operator, "1"))
+			return len(operator)
+		}
+	}
+	switch ch := rest[0]; ch {
+	case '\'', '"':
+		quoted, _, _ := strings.Cut(rest[1:], string(ch))
+		t.word.WriteString(quoted)
+		t.inWord = true
+		return min(len(quoted)+2, len(rest))
+	case ' ', '\t':
+		t.flush()
+	case ';', '\n', '&':
+		t.flush()
+		t.list = append(t.list, separator)
+	default:
+		t.word.WriteByte(ch)
+		t.inWord = true
+	}
+	return 1
+}
+
+// flush ends a word.
+func (t *tokenizer) flush() {
+	if t.inWord {
+		t.list = append(t.list, t.word.String())
+	}
+	t.word.Reset()
+	t.inWord = false
 }
 
 // list reads commands up to one of the closing words, which it consumes and

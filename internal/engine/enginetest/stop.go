@@ -103,7 +103,7 @@ func (e *Engine) stop(c *container, options engine.StopOptions) {
 	defer e.mu.Lock()
 	select {
 	case <-halted:
-	case <-e.ctx.Done():
+	case <-e.closed:
 	case <-limit:
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -3,6 +3,9 @@ package build
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/solver/errdefs"
@@ -18,6 +21,7 @@ type Error struct {
 	// line break or is empty.
 	Excerpt string
 	Err     error
+	Hint    string // what to do about it; may be empty
 }
 
 // Error is one line: service, place and cause.
@@ -26,15 +30,19 @@ func (e *Error) Error() string {
 	if e.Where != "" {
 		place = e.Where + ": "
 	}
-	return fmt.Sprintf("build %s: %s%s", e.Service, place, oneLine(e.Err))
+	text := fmt.Sprintf("build %s: %s%s", e.Service, place, oneLine(e.Err))
+	if e.Hint != "" {
+		text += ": " + e.Hint
+	}
+	return text
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// newError finds out where a job failed.
+// newError finds out where a job failed, and what can be done.
 func newError(j *job, err error) *Error {
-	failure := &Error{Service: j.target.Service, Err: err}
+	failure := &Error{Service: j.target.Service, Err: err, Hint: hint(j, err.Error())}
 	for _, source := range errdefs.Sources(err) {
 		where, lines := excerpt(source)
 		failure.Excerpt += lines
@@ -47,7 +55,8 @@ func newError(j *job, err error) *Error {
 // failure, and without line breaks.
 func oneLine(err error) string {
 	text := strings.TrimPrefix(err.Error(), "failed to solve: ")
-	for _, noise := range []string{"rpc error: code = Unknown desc = ", "failed to solve with frontend dockerfile.v0: ", "failed to solve: "} {
+	for _, noise := range []string{"rpc error: code = Unknown desc = ", "failed to solve with frontend dockerfile.v0: ", "failed to solve: ",
+		"failed to run Build function: ", "failed to compute cache key: ", "failed to load cache key: ", "failed to create LLB definition: "} {
 		text = strings.ReplaceAll(text, noise, "")
 	}
 	var lines []string
@@ -56,7 +65,25 @@ func oneLine(err error) string {
 			lines = append(lines, line)
 		}
 	}
-	return strings.Join(lines, "; ")
+	return strings.ReplaceAll(strings.Join(lines, "; "), "not found: not found", "not found")
+}
+
+// hint says what can be done about a failure, where that is known.
+func hint(j *job, text string) string {
+	if strings.Contains(text, "granting entitlement") {
+		return "allow it under builder.Entitlements in the engine's daemon.json"
+	}
+	if strings.Contains(text, "multiple references") || strings.Contains(text, "ultiple platforms") {
+		return "this engine's image store holds one platform per image"
+	}
+	match := regexp.MustCompile(`"/([^"]+)":? not found`).FindStringSubmatch(text)
+	if match == nil || j.files.dir == "" || len(j.files.ignore) == 0 {
+		return ""
+	}
+	if _, err := os.Lstat(filepath.Join(j.files.dir, filepath.FromSlash(match[1]))); err != nil {
+		return ""
+	}
+	return "it is in the folder, but " + j.files.ignoreName() + " leaves it out"
 }
 
 // isOurs tells whether err is a build's own failure.

@@ -128,6 +128,14 @@ func (f *buildFiles) readIgnore(dockerfile string) error {
 	return err
 }
 
+// ignoreName is the name of the .dockerignore that counts.
+func (f *buildFiles) ignoreName() string {
+	if f.ownIgnore {
+		return f.filename + ignoreFile
+	}
+	return ignoreFile
+}
+
 // excludes are the patterns of what is not sent. The Dockerfile itself is
 // sent apart, so that excluding it does no harm.
 func (f *buildFiles) excludes() ([]string, error) {

@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,6 +20,11 @@ import (
 // contextFS is a folder as it is sent to the engine: without what excludes
 // match, and owned by root.
 func contextFS(dir string, excludes []string) (fsutil.FS, error) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a folder", dir)
+	}
 	folder, err := fsutil.NewFS(dir)
 	if err != nil {
 		return nil, err

@@ -77,9 +77,11 @@ func (r request) setCachePolicy(build types.BuildConfig, o Options) {
 	case len(build.NoCacheFilter) > 0:
 		r.attrs["no-cache"] = strings.Join(build.NoCacheFilter, ",")
 	}
-	r.attrs["image-resolve-mode"] = "local"
-	if build.Pull || o.Pull {
+	switch {
+	case build.Pull || o.Pull:
 		r.attrs["image-resolve-mode"] = "pull"
+	case !o.Builder.isRemote():
+		r.attrs["image-resolve-mode"] = "local"
 	}
 }
 
@@ -149,6 +151,12 @@ func attestation(value, whenTrue string) (parameters string, on bool) {
 		return whenTrue, yes
 	}
 	return value, true
+}
+
+// isOn tells whether a provenance or sbom value asks for one.
+func isOn(value string) bool {
+	_, on := attestation(value, "")
+	return on
 }
 
 // entitlements are what the build section asks to be allowed.

@@ -39,13 +39,11 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 	if len(jobs) == 0 {
 		return nil
 	}
-	if o.ForceClassic || o.Builder == nil && o.lacks(withBuildKit) {
+	if o.ForceClassic || !o.Builder.isRemote() && o.lacks(withBuildKit) {
 		return classic(ctx, jobs, o)
 	}
-	for _, j := range jobs {
-		if err := checkSupport(j.target, o); err != nil {
-			return err
-		}
+	if err := checkAll(jobs, o); err != nil {
+		return err
 	}
 	groups, err := newGroups(jobs, o)
 	if err != nil {
@@ -222,7 +220,7 @@ func (b *builder) request(ctx context.Context, j *job) (*client.SolveResponse, e
 		shared = &state
 	}
 	feed, shown := b.screen.channel(j)
-	if b.options.Builder == nil && b.options.lacks(modernFrontend) {
+	if !b.options.Builder.isRemote() && b.options.lacks(modernFrontend) {
 		own := &frontend{shared: shared}
 		response, err := b.client.Build(ctx, opt, "", own.build, feed)
 		<-shown

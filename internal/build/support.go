@@ -28,6 +28,26 @@ func (o Options) lacks(f feature) bool {
 	return major < 1 || major == 1 && minor < int(f)
 }
 
+// checkAll checks the builder and every job.
+func checkAll(jobs []*job, o Options) error {
+	if b := o.Builder; b != nil && !b.isRemote() {
+		switch endpoint := b.Nodes[0].Endpoint; endpoint {
+		case "", "default", o.Engine.Endpoint:
+		default:
+			return fmt.Errorf("--builder %s: builds on the engine of %s, not on this one: choose that engine with --context or DOCKER_HOST", b.Name, endpoint)
+		}
+	}
+	if o.Memory > 0 {
+		o.emit(event.Event{Kind: event.KindWarning, Text: "--memory has no effect: BuildKit has no such limit"})
+	}
+	for _, j := range jobs {
+		if err := checkSupport(j.target, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkSupport refuses what cannot work, before anything is sent, and warns of
 // what the engine's BuildKit will not obey.
 func checkSupport(target Target, o Options) error {
@@ -47,7 +67,7 @@ func checkSupport(target Target, o Options) error {
 	if build.Isolation != "" && build.Isolation != "default" {
 		warn("isolation", "BuildKit has none")
 	}
-	if !o.lacks(modernFrontend) {
+	if o.Builder.isRemote() || !o.lacks(modernFrontend) {
 		return nil
 	}
 	old := "it needs Engine 23 (API 1.42), this one has API " + o.Engine.APIVersion
@@ -59,17 +79,13 @@ func checkSupport(target Target, o Options) error {
 			return fmt.Errorf("%scache_to: this engine can only write type=inline, not %q", where, entry)
 		}
 	}
-	if build.ShmSize > 0 {
-		warn("shm_size", old)
-	}
-	if len(build.Ulimits) > 0 {
-		warn("ulimits", old)
-	}
-	if _, on := attestation(either(o.Provenance, build.Provenance), ""); on {
-		warn("provenance", old)
-	}
-	if _, on := attestation(either(o.SBOM, build.SBOM), ""); on {
-		warn("sbom", old)
+	for key, used := range map[string]bool{
+		"shm_size": build.ShmSize > 0, "ulimits": len(build.Ulimits) > 0,
+		"provenance": isOn(either(o.Provenance, build.Provenance)), "sbom": isOn(either(o.SBOM, build.SBOM)),
+	} {
+		if used {
+			warn(key, old)
+		}
 	}
 	return nil
 }

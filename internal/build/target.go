@@ -32,6 +32,8 @@ type Target struct {
 	Tags []string
 	// Platforms to build for; empty means the engine's own.
 	Platforms []string
+	// Platform is the one the service runs on; empty means the engine's own.
+	Platform string
 	// Labels are put on the image beside those of Build.
 	Labels map[string]string
 	// Secrets are what `RUN --mount=type=secret` may read.
@@ -170,6 +172,7 @@ func newTarget(project *types.Project, service types.ServiceConfig) (Target, err
 		Build:     *service.Build,
 		Tags:      slices.Compact(append([]string{ImageName(project.Name, service)}, service.Build.Tags...)),
 		Platforms: platformsOf(service),
+		Platform:  service.Platform,
 		Labels:    map[string]string{labelProject: project.Name, labelService: service.Name},
 		Secrets:   secrets,
 	}
@@ -199,12 +202,37 @@ func ImageName(project string, service types.ServiceConfig) string {
 	return project + "-" + service.Name
 }
 
-// platformsOf: the service's own platform wins, because the image is to run on it.
+// platformsOf are the platforms an image is for, that of the service first.
 func platformsOf(service types.ServiceConfig) []string {
+	var platforms []string
 	if service.Platform != "" {
-		return []string{service.Platform}
+		platforms = append(platforms, service.Platform)
 	}
-	return slices.Clone(service.Build.Platforms)
+	for _, platform := range service.Build.Platforms {
+		if !slices.Contains(platforms, platform) {
+			platforms = append(platforms, platform)
+		}
+	}
+	return platforms
+}
+
+// ForRunning reduces targets to the one platform their services run on, which is
+// what `up`, `create` and `run` build: the service's own, or else the engine's
+// ("linux/amd64") if it is among them, or else the first.
+func ForRunning(targets []Target, enginePlatform string) []Target {
+	reduced := slices.Clone(targets)
+	for i, target := range reduced {
+		switch {
+		case len(target.Platforms) < 2:
+		case target.Platform != "":
+			reduced[i].Platforms = []string{target.Platform}
+		case slices.Contains(target.Platforms, enginePlatform):
+			reduced[i].Platforms = []string{enginePlatform}
+		default:
+			reduced[i].Platforms = target.Platforms[:1]
+		}
+	}
+	return reduced
 }
 
 // buildSecrets resolves a build section's secrets through the project's.

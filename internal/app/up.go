@@ -10,6 +10,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/internal/preflight"
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
@@ -34,7 +35,30 @@ func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
+	if err := a.preflight(ctx, s.engine, p); err != nil {
+		return UpResult{}, err
+	}
 	return a.carryOut(ctx, s, p)
+}
+
+// preflight reports all that stands in a plan's way, before anything is changed.
+func (a *App) preflight(ctx context.Context, e Engine, p *plan.Plan) error {
+	found := p.Problems
+	if preflight.Needed(p) {
+		all, err := e.Containers(ctx, engine.ContainerFilter{})
+		if err != nil {
+			return err
+		}
+		var host preflight.Host
+		if preflight.OnThisMachine(e.Endpoint()) {
+			host = preflight.LocalHost{}
+		}
+		found = append(found, preflight.Check(p, all, host)...)
+	}
+	if len(found) > 0 {
+		return &problems{found}
+	}
+	return nil
 }
 
 // upState is what the stages of Up hand on.
@@ -179,14 +203,7 @@ func (a *App) plan(s *upState, consented map[string]bool) (*plan.Plan, error) {
 	if r.AlwaysRecreateDeps {
 		opt.RecreateDeps = plan.RecreateForce
 	}
-	p, err := plan.Up(s.desired, s.actual, opt)
-	if err != nil {
-		return nil, err
-	}
-	if len(p.Problems) > 0 {
-		return nil, &problems{p.Problems}
-	}
-	return p, nil
+	return plan.Up(s.desired, s.actual, opt)
 }
 
 // consentedPlan asks what the plan wants to know, and plans again with the answers.

@@ -1,0 +1,226 @@
+// Package preflight looks, before anything is changed, for what would make a
+// plan fail half-way: host ports and container names that are taken, and bind
+// sources that do not exist. All it finds is reported together.
+package preflight
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Host answers questions about the machine that the engine runs on. It is nil
+// when that is another one than berth's.
+type Host interface {
+	// PortFree tells whether a process of the host holds a port; unknown counts
+	// as free.
+	PortFree(ip string, port int, protocol string) bool
+	// Exists tells whether a path exists.
+	Exists(path string) bool
+}
+
+// Needed tells whether a plan does anything that a check of all containers on
+// the engine could save from failing.
+func Needed(p *plan.Plan) bool {
+	found := false
+	each(p, func(n *plan.Node) {
+		if c, ok := n.Op.(plan.CreateContainer); ok {
+			svc := c.Spec.Service
+			found = found || svc.ContainerName != "" || len(svc.Ports) > 0
+		}
+	})
+	return found
+}
+
+// Check lists what stands in the way of a plan, given all containers that the
+// engine has.
+func Check(p *plan.Plan, all []engine.Container, host Host) []plan.Problem {
+	c := &checker{
+		host: host, leaving: map[string]bool{}, byName: map[string]engine.Container{},
+		ports: map[portKey][]holder{}, wanted: map[portKey][]wish{},
+	}
+	each(p, func(n *plan.Node) {
+		switch op := n.Op.(type) {
+		case plan.Remove:
+			c.leaving[op.Container.ID] = true
+		case plan.Rename:
+			c.leaving[op.Container.ID] = true
+		}
+	})
+	for _, k := range all {
+		c.byName[k.Name] = k
+		if k.IsRunning() {
+			c.holds(k)
+		}
+	}
+	each(p, func(n *plan.Node) {
+		if op, ok := n.Op.(plan.CreateContainer); ok {
+			c.name(op)
+			c.hostPorts(op)
+			c.binds(op)
+		}
+	})
+	return c.problems
+}
+
+func each(p *plan.Plan, f func(*plan.Node)) {
+	nodes, err := p.Nodes()
+	if err != nil {
+		return // a cycle: the executor refuses such a plan
+	}
+	for _, n := range nodes {
+		f(n)
+	}
+}
+
+type portKey struct {
+	port     int
+	protocol string
+}
+
+type holder struct {
+	ip        string
+	container engine.Container
+}
+
+// wish is a container of the plan that wants a port.
+type wish struct{ ip, name string }
+
+type checker struct {
+	host     Host
+	leaving  map[string]bool // containers that the plan removes
+	byName   map[string]engine.Container
+	ports    map[portKey][]holder
+	wanted   map[portKey][]wish // what the plan itself hands out
+	problems []plan.Problem
+}
+
+func (c *checker) holds(k engine.Container) {
+	for _, p := range k.Ports {
+		if p.Published != 0 {
+			key := portKey{p.Published, p.Protocol}
+			c.ports[key] = append(c.ports[key], holder{p.HostIP, k})
+		}
+	}
+}
+
+func (c *checker) problem(where, hint, format string, args ...any) {
+	c.problems = append(c.problems, plan.Problem{Where: where, Hint: hint, Text: fmt.Sprintf(format, args...)})
+}
+
+// name sees whether another container has the final name.
+func (c *checker) name(op plan.CreateContainer) {
+	k, taken := c.byName[op.Final]
+	if !taken || c.leaving[k.ID] || op.Replaces != nil && op.Replaces.ID == k.ID {
+		return
+	}
+	c.problem("services."+op.Spec.Service.Name, "remove that container, or choose another name",
+		"container name %q is already in use by %s", op.Final, describe(k))
+}
+
+// describe names a container's owner.
+func describe(k engine.Container) string {
+	project, service := k.Labels[labels.Project], k.Labels[labels.Service]
+	if project == "" {
+		return "container " + k.Name
+	}
+	return fmt.Sprintf("container %s (service %s of project %s)", k.Name, service, project)
+}
+
+// hostPorts sees whether fixed host ports are free. Ranges are left to the
+// engine, which picks a free one.
+func (c *checker) hostPorts(op plan.CreateContainer) {
+	service := op.Spec.Service.Name
+	for _, p := range op.Spec.Service.Ports {
+		port, err := strconv.Atoi(p.Published)
+		if err != nil || port == 0 {
+			continue
+		}
+		key := portKey{port, protocol(p)}
+		where := "services." + service + ".ports"
+		if other := c.rival(key, p.HostIP); other != "" {
+			c.problem(where, "publish a port range, or none, for more than one container",
+				"host port %d/%s is wanted by %s and by %s", port, key.protocol, other, op.Final)
+			continue
+		}
+		c.wanted[key] = append(c.wanted[key], wish{p.HostIP, op.Final})
+		owner := c.owner(key, p.HostIP)
+		switch {
+		case owner != nil:
+			c.problem(where, "stop it, or publish another port", "host port %d/%s is taken by %s", port, key.protocol, describe(*owner))
+		case c.host != nil && !c.heldByPlan(key) && !c.host.PortFree(p.HostIP, port, key.protocol):
+			c.problem(where, "stop it, or publish another port", "host port %d/%s is taken by a process on this machine", port, key.protocol)
+		}
+	}
+}
+
+// rival is another container of the plan that wants the same port.
+func (c *checker) rival(key portKey, ip string) string {
+	for _, w := range c.wanted[key] {
+		if overlap(w.ip, ip) {
+			return w.name
+		}
+	}
+	return ""
+}
+
+func protocol(p types.ServicePortConfig) string {
+	if p.Protocol == "" {
+		return "tcp"
+	}
+	return strings.ToLower(p.Protocol)
+}
+
+// owner is the container that holds a port and stays.
+func (c *checker) owner(key portKey, ip string) *engine.Container {
+	for _, h := range c.ports[key] {
+		if !c.leaving[h.container.ID] && overlap(h.ip, ip) {
+			return &h.container
+		}
+	}
+	return nil
+}
+
+// heldByPlan tells whether a container that the plan removes holds the port: it
+// will be free when it is needed.
+func (c *checker) heldByPlan(key portKey) bool {
+	for _, h := range c.ports[key] {
+		if c.leaving[h.container.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// overlap tells whether two host addresses compete for the same port.
+func overlap(a, b string) bool {
+	return anyAddress(a) || anyAddress(b) || a == b
+}
+
+func anyAddress(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
+
+// binds sees whether bind sources exist that the engine is told not to create.
+func (c *checker) binds(op plan.CreateContainer) {
+	if c.host == nil {
+		return
+	}
+	var missing []string
+	for _, m := range op.Spec.Mounts {
+		if m.Type != types.VolumeTypeBind || m.Bind != nil && bool(m.Bind.CreateHostPath) {
+			continue
+		}
+		if !c.host.Exists(m.Source) {
+			missing = append(missing, m.Source)
+		}
+	}
+	sort.Strings(missing)
+	for _, path := range missing {
+		c.problem("services."+op.Spec.Service.Name+".volumes", "create it", "bind source %s does not exist", path)
+	}
+}

@@ -35,7 +35,7 @@ func (e *Engine) fail(op, name string, err error) error {
 	switch {
 	case strings.Contains(result.Text, "unable to upgrade to"):
 		result.Kind, result.Text = upgradeRefusal(result.Text)
-	case client.IsErrConnectionFailed(err), strings.Contains(result.Text, "cannot connect to the Docker daemon"):
+	case client.IsErrConnectionFailed(err), strings.Contains(result.Text, httpToHTTPS), strings.Contains(result.Text, "cannot connect to the Docker daemon"):
 		result.Kind, result.Text = engine.ErrUnreachable, e.unreachable(err)
 	case isBroken(err):
 		result.Kind = engine.ErrUnreachable
@@ -45,6 +45,9 @@ func (e *Engine) fail(op, name string, err error) error {
 	}
 	return result
 }
+
+// httpToHTTPS is what Go's TLS servers answer to a client that speaks plain HTTP.
+const httpToHTTPS = "Client sent an HTTP request to an HTTPS server"
 
 // upgradeRefusal explains a refused attach: the client library throws the
 // engine's words away and keeps the status.
@@ -69,7 +72,7 @@ func (e *Engine) unreachable(err error) string {
 	switch {
 	case errors.Is(cause, fs.ErrPermission):
 		advice = "may this user use it? (group docker, or root)"
-	case strings.Contains(cause.Error(), "malformed HTTP response"), strings.Contains(cause.Error(), "HTTP response to HTTPS"):
+	case strings.Contains(cause.Error(), "malformed HTTP response"), strings.Contains(cause.Error(), "HTTP response to HTTPS"), strings.Contains(cause.Error(), httpToHTTPS):
 		advice = "do both sides agree on TLS? (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH)"
 	case strings.Contains(cause.Error(), "certificate"):
 		advice = "are the certificates right? (DOCKER_CERT_PATH)"

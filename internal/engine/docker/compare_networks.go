@@ -18,8 +18,8 @@ func (c *comparison) networks() {
 	got := c.got.container
 	if len(c.spec.Networks) == 0 {
 		c.text("network_mode", networkMode(string(got.HostConfig.NetworkMode)), networkMode(c.byID(string(c.want.host.NetworkMode))))
-		if c.want.config.MacAddress != "" { //nolint:staticcheck // network_mode: bridge, before API 1.44
-			c.text("mac_address", got.Config.MacAddress, c.want.config.MacAddress) //nolint:staticcheck // same
+		if got.NetworkSettings != nil && got.NetworkSettings.Networks[network.NetworkBridge] != nil {
+			c.hardwareAddress("mac_address", c.spec.Service.MacAddress, got.NetworkSettings.Networks[network.NetworkBridge])
 		}
 		return
 	}
@@ -76,12 +76,18 @@ func (c *comparison) endpoint(key string, want engine.Endpoint, got *network.End
 	c.text(key+".ipv6_address", old.IPv6Address, addresses.IPv6Address)
 	c.set(key+".link_local_ips", old.LinkLocalIPs, addresses.LinkLocalIPs)
 	c.text(key+".gw_priority", got.GwPriority, asked.GwPriority)
-	if mac := endpointMAC(want); mac != "" {
+	c.hardwareAddress(key+".mac_address", endpointMAC(want), got)
+}
+
+// hardwareAddress compares a configured address; without one, the engine makes
+// one up.
+func (c *comparison) hardwareAddress(key, mac string, got *network.EndpointSettings) {
+	if mac != "" {
 		configured := c.got.container.Config.MacAddress //nolint:staticcheck // where engines before API 1.44 keep it
 		old := or(got.MacAddress, configured)
 		// A stopped container may show no address at all.
 		if !strings.EqualFold(old, mac) && (old != "" || c.isRunning()) {
-			c.differ(key+".mac_address", old, mac)
+			c.differ(key, old, mac)
 		}
 	}
 }

@@ -66,7 +66,10 @@ func newCreateRequest(spec engine.ContainerSpec, around surroundings) (createReq
 		return createRequest{}, err
 	}
 	result.host.PortBindings = bindings
-	result.host.NetworkMode, result.networking, result.later = newNetworking(spec, around.api)
+	result.host.NetworkMode, result.networking, result.later, err = newNetworking(spec, around.api)
+	if err != nil {
+		return createRequest{}, err
+	}
 	if service.UseAPISocket {
 		if err := addAPISocket(&result, around); err != nil {
 			return createRequest{}, err
@@ -103,10 +106,8 @@ func newConfig(spec engine.ContainerSpec, around surroundings) *container.Config
 		seconds := wholeSeconds(*service.StopGracePeriod)
 		config.StopTimeout = &seconds
 	}
-	if olderThan(around.api, "1.44") && len(spec.Networks) > 0 {
-		config.MacAddress = endpointMAC(spec.Networks[0]) //nolint:staticcheck // the only way before API 1.44
-	} else if len(spec.Networks) == 0 {
-		config.MacAddress = service.MacAddress //nolint:staticcheck // network_mode: bridge, before API 1.44
+	if olderThan(around.api, "1.44") {
+		config.MacAddress = containerMAC(spec) //nolint:staticcheck // the only way before API 1.44
 	}
 	return config
 }

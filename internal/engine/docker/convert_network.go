@@ -15,16 +15,10 @@ const interfaceOption = "com.docker.network.endpoint.ifname"
 
 // newNetworking gives the network mode, the endpoints of the create request,
 // and the endpoints to join afterwards: an engine before API 1.44 takes one.
-func newNetworking(spec engine.ContainerSpec, api string) (container.NetworkMode, *network.NetworkingConfig, []engine.Endpoint) {
+func newNetworking(spec engine.ContainerSpec, api string) (container.NetworkMode, *network.NetworkingConfig, []engine.Endpoint, error) {
 	if len(spec.Networks) == 0 {
-		mode := spec.NetworkMode
-		if mode == "" {
-			mode = network.NetworkNone
-		}
-		if mode == "disabled" {
-			mode = ""
-		}
-		return container.NetworkMode(mode), nil, nil
+		mode, config, err := newNetworkMode(spec, api)
+		return mode, config, nil, err
 	}
 	atOnce, later := spec.Networks, []engine.Endpoint(nil)
 	if olderThan(api, "1.44") {
@@ -34,7 +28,40 @@ func newNetworking(spec engine.ContainerSpec, api string) (container.NetworkMode
 	for _, endpoint := range atOnce {
 		config.EndpointsConfig[endpoint.Network] = newEndpoint(endpoint, api)
 	}
-	return container.NetworkMode(spec.Networks[0].Network), config, later
+	return container.NetworkMode(spec.Networks[0].Network), config, later, nil
+}
+
+// newNetworkMode is network_mode: the engine's own bridge is the only one of
+// them in which a container has a hardware address of its own.
+func newNetworkMode(spec engine.ContainerSpec, api string) (container.NetworkMode, *network.NetworkingConfig, error) {
+	mode := container.NetworkMode(spec.NetworkMode)
+	switch mode {
+	case "":
+		mode = network.NetworkNone
+	case "disabled":
+		mode = ""
+	}
+	mac := spec.Service.MacAddress
+	if mac == "" {
+		return mode, nil, nil
+	}
+	if !mode.IsBridge() {
+		return mode, nil, fmt.Errorf("%s: a container with network_mode %s has no hardware address of its own",
+			field(spec.Service.Name, "mac_address"), mode)
+	}
+	if olderThan(api, "1.44") {
+		return mode, nil, nil
+	}
+	endpoints := map[string]*network.EndpointSettings{network.NetworkBridge: {MacAddress: mac}}
+	return mode, &network.NetworkingConfig{EndpointsConfig: endpoints}, nil
+}
+
+// containerMAC is the hardware address of the container's primary network.
+func containerMAC(spec engine.ContainerSpec) string {
+	if len(spec.Networks) == 0 {
+		return spec.Service.MacAddress
+	}
+	return endpointMAC(spec.Networks[0])
 }
 
 // newEndpoint is a container's end of a network.

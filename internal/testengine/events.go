@@ -1,14 +1,12 @@
 package testengine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -24,48 +22,82 @@ type Event struct {
 	Time time.Time
 }
 
-// Events returns what happened between the two times, oldest first, to what
-// carries the label ("key=value").
-func (e *Engine) Events(ctx context.Context, since, until time.Time, label string) ([]Event, error) {
+// Watch collects events as they happen. The engine itself remembers only the
+// last 256 of all its containers, and health checks make three each.
+type Watch struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu     sync.Mutex
+	events []Event
+}
+
+// WatchProject collects the events of a project from now on until the test
+// ends.
+func WatchProject(t testing.TB, project string) *Watch {
+	t.Helper()
+	engine := Require(t)
+	watch, err := engine.Watch(t.Context(), projectLabel+"="+project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(watch.Stop)
+	return watch
+}
+
+// Watch collects the events of what carries the label ("key=value"), from its
+// return on until Stop or the context's end.
+func (e *Engine) Watch(ctx context.Context, label string) (*Watch, error) {
 	filters, err := json.Marshal(map[string][]string{"label": {label}})
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"since": {unixTime(since)}, "until": {unixTime(until)}, "filters": {string(filters)}}
-	content, err := e.raw(ctx, http.MethodGet, "/events?"+query.Encode(), nil)
+	ctx, cancel := context.WithCancel(ctx)
+	path := "/events?" + url.Values{"filters": {string(filters)}}.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.base+path, nil)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	var events []Event
-	for decoder := json.NewDecoder(bytes.NewReader(content)); ; {
+	response, err := e.client.Do(request)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	watch := &Watch{cancel: cancel, done: make(chan struct{})}
+	go watch.collect(response)
+	return watch, nil
+}
+
+// collect reads until the stream is cut, which is how it ends.
+func (w *Watch) collect(response *http.Response) {
+	defer close(w.done)
+	defer func() { _ = response.Body.Close() }()
+	decoder := json.NewDecoder(response.Body)
+	for {
 		var read struct {
 			Type, Action string
 			Actor        struct{ Attributes map[string]string }
 			TimeNano     int64
 		}
-		err := decoder.Decode(&read)
-		if errors.Is(err, io.EOF) {
-			return events, nil
+		if decoder.Decode(&read) != nil {
+			return
 		}
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, Event{read.Type, read.Action, read.Actor.Attributes, time.Unix(0, read.TimeNano)})
+		w.mu.Lock()
+		w.events = append(w.events, Event{read.Type, read.Action, read.Actor.Attributes, time.Unix(0, read.TimeNano)})
+		w.mu.Unlock()
 	}
 }
 
-// ProjectEvents returns what has happened to a project since that time.
-func ProjectEvents(t testing.TB, project string, since time.Time) []Event {
-	t.Helper()
-	engine := Require(t)
-	events, err := engine.Events(t.Context(), since, time.Now(), projectLabel+"="+project)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return events
+// Events returns what has happened so far, oldest first.
+func (w *Watch) Events() []Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.events)
 }
 
-// unixTime is a time as the engine takes it: seconds and their fraction.
-func unixTime(t time.Time) string {
-	return strconv.FormatFloat(float64(t.UnixNano())/float64(time.Second), 'f', 9, 64)
+// Stop ends the collecting; the events stay.
+func (w *Watch) Stop() {
+	w.cancel()
+	<-w.done
 }

@@ -40,6 +40,7 @@ func TestProjectLeavesNothingBehindWhenTheTestEnds(t *testing.T) {
 	var project string
 	t.Run("a test that leaves a container, a network and a volume", func(t *testing.T) {
 		project = Project(t)
+		watch := WatchProject(t, project)
 		labels := map[string]string{projectLabel: project}
 		Post(t, "/networks/create", map[string]any{"Name": project, "Labels": labels}, nil)
 		Post(t, "/volumes/create", map[string]any{"Name": project, "Labels": labels}, nil)
@@ -48,8 +49,12 @@ func TestProjectLeavesNothingBehindWhenTheTestEnds(t *testing.T) {
 		if state := Inspect(t, project)["State"].(map[string]any); state["Running"] != true {
 			t.Errorf("state %v, want running", state)
 		}
-		if events := ProjectEvents(t, project, time.Now().Add(-time.Minute)); !started(events) {
-			t.Errorf("no start among the events %v", events)
+		deadline := time.Now().Add(5 * time.Second)
+		for !started(watch.Events()) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no start among the events %v", watch.Events())
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	for _, kind := range []string{"containers", "networks", "volumes"} {

@@ -67,7 +67,7 @@ func parse() (settings, error) {
 	compare := flag.String("compare", "", "another compose tool to measure in turn, such as \"docker compose\"")
 	sizes := flag.String("services", "1,10,50", "how many services the projects have")
 	runs := flag.Int("runs", 5, "how often each time is taken")
-	delay := flag.Duration("delay", 40*time.Millisecond, "how long the proxy holds each request up when it looks for the chain")
+	delay := flag.Duration("delay", 0, "how long the proxy holds each request up when it looks for the chain; 0 fits it to the project")
 	log := flag.String("log", "", "a file for every request of the counted commands")
 	flag.Parse()
 	path, err := filepath.Abs(*berth)

@@ -43,15 +43,15 @@ func (b *bench) gaps(ctx context.Context, tool tool, dir string) ([]time.Duratio
 		return nil, err
 	}
 	defer func() { _ = between.Close() }()
-	begin := time.Now()
-	if _, err := tool.run(ctx, between.Host(), dir, "up", "-d"); err != nil {
-		return nil, err
-	}
-	events, err := b.engine.Events(ctx, begin, time.Now(), "com.docker.compose.project="+filepath.Base(dir))
+	watch, err := b.engine.Watch(ctx, "com.docker.compose.project="+filepath.Base(dir))
 	if err != nil {
 		return nil, err
 	}
-	gaps := reactions(between.Requests(), events)
+	defer watch.Stop()
+	if _, err := tool.run(ctx, between.Host(), dir, "up", "-d"); err != nil {
+		return nil, err
+	}
+	gaps := reactions(between.Requests(), watch.Events())
 	if len(gaps) == 0 {
 		return nil, errors.New("no start request followed a health event")
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -78,7 +80,19 @@ func runConfig(ctx context.Context, s *session, use configurer, o configOptions)
 		return err
 	}
 	if o.Output != "" {
-		return os.WriteFile(o.Output, result.Output, 0o666)
+		return s.writeFile(o.Output, result.Output)
 	}
 	return s.print(string(result.Output))
+}
+
+// writeFile writes to a file; a relative path starts from the working directory.
+func (s *session) writeFile(path string, content []byte) error {
+	if !filepath.IsAbs(path) {
+		dir, err := s.env.WorkDir()
+		if err != nil {
+			return fmt.Errorf("find the working directory: %w", err)
+		}
+		path = filepath.Join(dir, path)
+	}
+	return os.WriteFile(path, content, 0o666)
 }

@@ -226,28 +226,29 @@ func TestRestartedRecreatedAndScaledContainersAreFollowedFromTheirFirstLine(t *t
 	b := newBed(t)
 	r := newRecorder()
 	stop := b.follow(logs.Options{}, r)
-	const script = "echo first; trap 'echo bye; exit' TERM; while :; do sleep 0.1; done"
+	const script = "trap 'echo bye; exit' TERM; echo first; while :; do sleep 0.1; done"
 	id := b.run("web", 1, script)
-	eventually(t, "one line", func() bool { return len(r.texts("web-1")) == 1 })
+	want := []string{"first"}
+	reached := func() bool { return len(r.texts("web-1")) == len(want) }
 	for range 5 {
+		eventually(t, "the first line", reached)
 		testengine.Post(b.t, "/containers/"+id+"/restart", nil, nil)
+		want = append(want, "bye", "first")
 	}
-	eventually(t, "eleven lines", func() bool { return len(r.texts("web-1")) >= 11 })
 	for range 3 {
+		eventually(t, "the first line", reached)
 		b.remove(id)
 		id = b.run("web", 1, script)
+		want = append(want, "first")
 	}
 	b.run("web", 2, script)
 	b.run("web", 3, script)
 	b.run("other", 1, script)
 	eventually(t, "the others", func() bool {
-		return len(r.texts("web-2"))+len(r.texts("web-3"))+len(r.texts("other-1")) == 3 && len(r.texts("web-1")) >= 14
+		return len(r.texts("web-2"))+len(r.texts("web-3"))+len(r.texts("other-1")) == 3 && reached()
 	})
 	stop()
-	want := "first" + strings.Repeat(" bye first", 5) + " first first first"
-	if got := strings.Join(r.texts("web-1"), " "); got != want {
-		t.Errorf("web-1: %s\nwant   %s", got, want)
-	}
+	wantLines(t, r.texts("web-1"), want)
 }
 
 func TestAShortContainerThatIsRemovedAtOnceIsFollowedCompletely(t *testing.T) {
@@ -308,4 +309,56 @@ func TestALogThatIsNotKeptIsNotedOnce(t *testing.T) {
 			t.Errorf("notes: %v", notes)
 		}
 	}
+}
+
+func TestAttachingSeesEveryLineOfWhatIsStartedAndNoneFromBefore(t *testing.T) {
+	b := newBed(t)
+	const script = "echo out $RANDOM; echo err >&2; exit 7"
+	old := b.run("old", 1, script)
+	running := b.run("running", 1, "echo before; trap 'echo bye; exit 0' TERM; while :; do sleep 0.1; done")
+	b.exited(old)
+	eventually(t, "its line", func() bool { return len(b.print(logs.Options{}).texts("running-1")) == 1 })
+	r := newRecorder()
+	ready, settled := make(chan struct{}), make(chan struct{})
+	exits := make(chan logs.Exit, 10)
+	done := make(chan error, 1)
+	options := logs.AttachOptions{
+		Project: b.project, Ready: func() { close(ready) }, Settled: settled, OnExit: func(e logs.Exit) { exits <- e },
+	}
+	go func() { done <- logs.Attached(t.Context(), b.engine, options, r) }()
+	<-ready
+	b.start(old)
+	for i := range 3 {
+		b.run("job", i+1, script)
+	}
+	testengine.Post(t, "/containers/"+running+"/stop", nil, nil)
+	close(settled)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for _, display := range []string{"old-1", "job-1", "job-2", "job-3"} {
+		if n := len(r.texts(display)); n != 2 {
+			t.Errorf("%s: %d lines", display, n)
+		}
+	}
+	wantLines(t, r.texts("running-1"), []string{"bye"})
+	if len(exits) != 4 { // the caller itself stopped the one that was running
+		t.Errorf("%d exits", len(exits))
+	}
+	for range len(exits) {
+		if e := <-exits; e.Code != 7 || e.Killed {
+			t.Errorf("exit %+v", e)
+		}
+	}
+}
+
+func TestFollowingAJobEndsWithIt(t *testing.T) {
+	b := newBed(t)
+	b.run("job", 1, count(1000)+"; sleep 2; echo line 1000")
+	r := newRecorder()
+	options := logs.Options{Project: b.project, StopWhenDone: true}
+	if err := logs.Follow(t.Context(), b.engine, options, r); err != nil {
+		t.Fatal(err)
+	}
+	wantNumbered(t, "job-1", r.texts("job-1"), 1001)
 }

@@ -155,7 +155,7 @@ func (w *watcher) died(t *container, at time.Time, code int) {
 	v := verdict{
 		exit: Exit{Source: t.source, Time: at, Code: code, Killed: t.killed},
 		// The caller is replacing or restarting what was there before.
-		hidden: w.attached && !w.settled && t.before && t.killed,
+		hidden: w.attached && t.before && t.killed && (!w.settled || time.Since(w.settledAt) < eventDelay),
 	}
 	if t.killed {
 		t.hold = time.Now().Add(restartGrace)

@@ -103,7 +103,7 @@ func (e *Engine) create(spec engine.ContainerSpec) (*container, error) {
 		return nil, err
 	}
 	c := &container{
-		id: e.newID("container"), name: spec.Name, spec: spec, image: img, created: time.Now(), state: engine.Created,
+		id: e.newID("container"), name: spec.Name, spec: spec, image: img, created: e.now(), state: engine.Created,
 		labels: map[string]string{}, anonymous: map[string]bool{}, files: map[string]engine.File{},
 		halted: make(chan struct{}), gone: make(chan struct{}),
 	}

@@ -14,9 +14,17 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// ContractImage must be on the engine that [Contract] runs on: a busybox whose
-// applets are on the PATH.
-const ContractImage = "berth-test/busybox:latest"
+// The images that must be on the engine that [Contract] runs on: a busybox
+// whose applets are on the PATH, and one more that declares the volume /data.
+const (
+	ContractImage       = "berth-test/busybox:latest"
+	ContractVolumeImage = "berth-test/busybox:volume"
+)
+
+// ContractImages are both, for [Engine.AddImage].
+func ContractImages() []engine.Image {
+	return []engine.Image{{Tags: []string{ContractImage}}, {Tags: []string{ContractVolumeImage}, Volumes: []string{"/data"}}}
+}
 
 // Limits of the suite.
 const (
@@ -32,7 +40,8 @@ type Behaviour struct {
 	check func(s *subject)
 }
 
-// Check tests the behaviour on an engine that has [ContractImage]. It makes
+// Check tests the behaviour on an engine that has
+// [ContractImages]. It makes
 // everything under names of its own and removes it afterwards.
 func (b Behaviour) Check(t *testing.T, e FullEngine) {
 	t.Helper()
@@ -48,8 +57,9 @@ func (b Behaviour) Check(t *testing.T, e FullEngine) {
 func Behaviours() []Behaviour {
 	var all []Behaviour
 	for _, group := range [][]Behaviour{
-		containerBehaviours(), stopBehaviours(), killBehaviours(), startBehaviours(), restartBehaviours(),
-		healthBehaviours(), networkBehaviours(), volumeBehaviours(), imageBehaviours(),
+		containerBehaviours(), nameBehaviours(), stopBehaviours(), politeStopBehaviours(), killBehaviours(),
+		startBehaviours(), restartBehaviours(),
+		healthBehaviours(), networkBehaviours(), volumeBehaviours(), anonymousVolumeBehaviours(), imageBehaviours(),
 		eventBehaviours(), policyEventBehaviours(), eventStreamBehaviours(),
 		logBehaviours(), execBehaviours(), attachBehaviours(), compareBehaviours(),
 	} {

@@ -30,6 +30,22 @@ func containerBehaviours() []Behaviour {
 			_, err := s.e.CreateContainer(s.Context(), s.sleeper("a"))
 			s.refused(err, engine.ErrConflict, `The container name "/`+s.name("a")+`" is already in use by container "`+id)
 		}},
+		{"of several creations of one name at once one succeeds", func(s *subject) {
+			const tries = 5
+			results := make(chan error, tries)
+			for range tries {
+				go func() { _, err := s.e.CreateContainer(s.Context(), s.sleeper("a")); results <- err }()
+			}
+			made := 0
+			for range tries {
+				if err := <-results; err == nil {
+					made++
+				} else {
+					s.refused(err, engine.ErrConflict, "is already in use by container")
+				}
+			}
+			equal(s, "containers made", made, 1)
+		}},
 		{"a missing image is not found, and nothing is created", func(s *subject) {
 			spec := s.sleeper("a")
 			spec.Image = "berth-test/missing:1"
@@ -39,6 +55,12 @@ func containerBehaviours() []Behaviour {
 			s.fine(err)
 			equal(s, "containers", len(list), 0)
 		}},
+	}
+}
+
+// nameBehaviours are about changing names and removal.
+func nameBehaviours() []Behaviour {
+	return []Behaviour{
 		{"a missing container is not found by any request", aMissingContainerIsNotFound},
 		{"a renamed container has its new name only", aRenamedContainerHasItsNewName},
 		{"a name that is taken cannot be renamed to", func(s *subject) {

@@ -96,7 +96,11 @@ func eventBehaviours() []Behaviour {
 			s.fine(s.e.PauseContainer(s.Context(), id))
 			s.fine(s.e.UnpauseContainer(s.Context(), id))
 			s.fine(s.e.RenameContainer(s.Context(), id, s.name("b")))
-			events.happens("pause", "unpause", "rename")
+			events.next("rename")
+			// An engine may tell of the pause twice: by the request and by containerd.
+			if events.seen[0] != "pause" || !slices.Contains(events.seen, "unpause") {
+				s.Errorf("got %v", events.seen)
+			}
 		}},
 	}
 }

@@ -17,13 +17,20 @@ const polite = "trap 'exit 5' TERM; echo ready; sleep 1000 & wait"
 // deaf has to be killed.
 const deaf = "trap '' TERM; echo ready; sleep 1000"
 
-// stopBehaviours are about the ways a run ends.
+// stopBehaviours are about the end of a run and waiting for it.
 func stopBehaviours() []Behaviour {
 	return []Behaviour{
 		{"a process that ends leaves its exit code", aProcessLeavesItsExitCode},
 		{"waiting for a running container ends with its run", func(s *subject) {
 			id := s.run(s.spec("a", "sleep 1; exit 4"))
 			code, err := s.e.WaitContainer(s.Context(), id)
+			s.fine(err)
+			equal(s, "exit code", code, 4)
+		}},
+		{"waiting for a container that is restarted ends with its run", func(s *subject) {
+			spec := s.spec("a", "sleep 1; exit 4")
+			spec.Service.Restart = "always"
+			code, err := s.e.WaitContainer(s.Context(), s.run(spec))
 			s.fine(err)
 			equal(s, "exit code", code, 4)
 		}},
@@ -40,6 +47,12 @@ func stopBehaviours() []Behaviour {
 				s.Errorf("got %v", err)
 			}
 		}},
+	}
+}
+
+// politeStopBehaviours are about stops.
+func politeStopBehaviours() []Behaviour {
+	return []Behaviour{
 		{"a stop lets the process end by itself", func(s *subject) {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")
@@ -82,6 +95,18 @@ func killBehaviours() []Behaviour {
 			s.fine(s.e.StartContainer(s.Context(), id))
 			s.fine(s.e.StartContainer(s.Context(), id))
 		}},
+		{"a stop goes on when its caller goes away", func(s *subject) {
+			id := s.run(s.spec("a", deaf))
+			s.says(id, "ready")
+			ctx, cancel := context.WithTimeout(s.Context(), settle)
+			defer cancel()
+			second := time.Second
+			if err := s.e.StopContainer(ctx, id, engine.StopOptions{Timeout: &second}); !errors.Is(err, context.DeadlineExceeded) {
+				s.Errorf("got %v", err)
+			}
+			s.reaches(id, engine.Exited)
+			equal(s, "exit code", s.row(id).ExitCode, 137)
+		}},
 		{"a kill without a signal is SIGKILL", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			s.fine(s.e.KillContainer(s.Context(), id, ""))
@@ -109,7 +134,7 @@ func killBehaviours() []Behaviour {
 }
 
 func aProcessLeavesItsExitCode(s *subject) {
-	id := s.run(s.spec("a", "exit 3"))
+	id := s.run(s.spec("a", "sleep 1; exit 3"))
 	s.reaches(id, engine.Exited)
 	c := s.row(id)
 	equal(s, "exit code in the list", c.ExitCode, 3)
@@ -227,7 +252,7 @@ func aPausedContainerSaysSo(s *subject) {
 	s.refused(s.e.PauseContainer(s.Context(), id), engine.ErrConflict, "is already paused")
 	s.refused(s.e.StartContainer(s.Context(), id), engine.ErrConflict, "paused container")
 	s.fine(s.e.UnpauseContainer(s.Context(), id))
-	equal(s, "state", s.row(id).State, engine.Running)
+	s.reaches(id, engine.Running)
 	s.refused(s.e.UnpauseContainer(s.Context(), id), nil, "is not paused")
 }
 

@@ -49,6 +49,13 @@ func logBehaviours() []Behaviour {
 				return out == "run\nrun\n"
 			})
 		}},
+		{"following logs ends with each run, restarted or not", func(s *subject) {
+			spec := s.spec("a", "sleep 1; echo run; exit 1")
+			spec.Service.Restart = "always"
+			id := s.run(spec)
+			out, _ := s.logged(id, engine.LogOptions{Follow: true})
+			equal(s, "lines", out, "run\n")
+		}},
 		{"a terminal's output is one stream", func(s *subject) {
 			spec := s.spec("a", "echo one; echo two >&2")
 			spec.TTY = true
@@ -138,7 +145,7 @@ func attachBehaviours() []Behaviour {
 				samples = append(samples, sample)
 				return nil
 			}))
-			if len(samples) != 1 || samples[0].ID != id || samples[0].Name != s.name("a") || samples[0].PIDs == 0 {
+			if len(samples) != 1 || samples[0].ID != id || samples[0].Name != s.name("a") {
 				s.Errorf("got %+v", samples)
 			}
 		}},

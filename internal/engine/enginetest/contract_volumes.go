@@ -68,8 +68,29 @@ func volumeBehaviours() []Behaviour {
 			s.fine(s.e.RemoveVolume(s.Context(), name, false))
 			equal(s, "still there", s.hasVolume(name), false)
 		}},
+	}
+}
+
+// anonymousVolumeBehaviours are about volumes without a name.
+func anonymousVolumeBehaviours() []Behaviour {
+	return []Behaviour{
 		{"removing a container with its volumes removes the anonymous ones", anonymousVolumesGo},
 		{"an anonymous volume moves to another container by its name", anonymousVolumesMove},
+		{"the volumes that an image declares are anonymous", func(s *subject) {
+			spec := s.sleeper("a")
+			spec.Image = ContractVolumeImage
+			id := s.create(spec)
+			name := s.anonymous(id)
+			equal(s, "path", s.row(id).Mounts[0].Destination, "/data")
+			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{Volumes: true}))
+			equal(s, "kept", s.hasVolume(name), false)
+			covered := s.mounting("b", s.volume("v"), "sleep", "1000")
+			covered.Image = ContractVolumeImage
+			mounts := s.row(s.create(covered)).Mounts
+			if len(mounts) != 1 || mounts[0].Name != s.name("v") {
+				s.Errorf("under a named volume: got %+v", mounts)
+			}
+		}},
 		{"volumes_from mounts what the other container has", func(s *subject) {
 			name := s.volume("v")
 			owner := s.create(s.mounting("owner", name, "sleep", "1000"))

@@ -46,6 +46,7 @@ type Engine struct {
 	taken      map[portKey]string // host ports bound by a container (its ID) or by the host ("")
 	writes     []Write
 	events     hub
+	lastMoment time.Time // given by now
 	dial       func(path string) (net.Conn, error)
 
 	trace

@@ -128,12 +128,24 @@ func (e *Engine) drain(ctx context.Context, s *stream, until time.Time, c chan<-
 // emit records an event and offers it to the open streams. The caller holds
 // the mutex.
 func (e *Engine) emit(ev engine.Event) {
-	ev.Time = time.Now()
+	ev.Time = e.now()
 	ev.Attributes = maps.Clone(ev.Attributes)
 	e.events.past = append(e.events.past, ev)
 	for s := range e.events.streams {
 		s.offer(ev)
 	}
+}
+
+// now is the time of the engine's records. As on a real engine, no two things
+// happen at the same nanosecond, not even where time stands still in between.
+// The caller holds the mutex.
+func (e *Engine) now() time.Time {
+	now := time.Now()
+	if !now.After(e.lastMoment) {
+		now = e.lastMoment.Add(time.Nanosecond)
+	}
+	e.lastMoment = now
+	return now
 }
 
 // offer queues the event if the stream's filter lets it through.

@@ -39,6 +39,9 @@ func (e *Engine) StartContainer(ctx context.Context, id string) error {
 
 // start starts a container that does not run. The caller holds the mutex.
 func (e *Engine) start(c *container, op string) error {
+	if c.removing { // while the request waited for the end of the run before
+		return &engine.Error{Op: op, Name: c.name, Kind: engine.ErrNotFound, Text: "No such container: " + c.id}
+	}
 	c.cancelRestart()
 	c.stopped, c.oom = false, false
 	script, _ := e.script(c)
@@ -57,7 +60,7 @@ func (e *Engine) start(c *container, op string) error {
 		return &failed
 	}
 	c.startError, c.exitCode = "", 0
-	c.state, c.started, c.finished = engine.Running, time.Now(), time.Time{}
+	c.state, c.started, c.finished = engine.Running, e.now(), time.Time{}
 	c.runs++
 	e.writeTokens(c)
 	e.emitContainer(c, "start", "", nil)
@@ -114,8 +117,8 @@ func (e *Engine) halt(c *container, exit Exit) {
 	p := c.process
 	c.process = nil
 	p.stop()
-	ran := time.Since(c.started)
-	c.finished, c.exitCode, c.oom = time.Now(), exit.Code, exit.OOM
+	ran := time.Since(c.started).Round(time.Millisecond)
+	c.finished, c.exitCode, c.oom = e.now(), exit.Code, exit.OOM
 	c.state = engine.Exited
 	if c.health != engine.NoHealth {
 		c.health = engine.Unhealthy // as the engine does when its probes stop

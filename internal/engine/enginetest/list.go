@@ -19,18 +19,13 @@ func (e *Engine) Containers(ctx context.Context, filter engine.ContainerFilter) 
 	var list []engine.Container
 	args := named(append([]string{filter.Project}, filter.Names...)...)
 	err := e.call(ctx, request{method: "Containers", args: args}, func() error {
-		for _, c := range e.containers {
+		newestFirst := func(a, b *container) int { return b.created.Compare(a.created) }
+		for _, c := range slices.SortedFunc(maps.Values(e.containers), newestFirst) {
 			if c.matches(filter) {
 				list = append(list, e.row(c))
 			}
 		}
 		return nil
-	})
-	slices.SortFunc(list, func(a, b engine.Container) int {
-		if order := b.Created.Compare(a.Created); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Name, b.Name)
 	})
 	return list, err
 }
@@ -106,7 +101,7 @@ func (c *container) command() []string {
 
 // status is the engine's text for the state, as in "Up 2 minutes (healthy)".
 func (c *container) status() string {
-	since := func(t time.Time) string { return units.HumanDuration(time.Since(t)) }
+	since := func(t time.Time) string { return units.HumanDuration(time.Since(t).Round(time.Millisecond)) }
 	switch c.state {
 	case engine.Running:
 		switch c.health {

@@ -33,7 +33,8 @@ func (e *Engine) launch(c *container) {
 		p.program = understand(c.command(), c.env())
 	}
 	c.process = p
-	e.spawn(func() { p.run(c.runs) })
+	number := c.runs
+	e.spawn(func() { p.run(number) })
 	c.health, c.probes, c.failing = engine.NoHealth, nil, 0
 	if c.hasHealth() {
 		c.health = engine.Starting

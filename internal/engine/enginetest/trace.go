@@ -118,17 +118,21 @@ func (e *Engine) LongestChain() []Call {
 	calls := e.Calls()
 	last := -1
 	for i := range calls {
-		if last < 0 || calls[i].Depth > calls[last].Depth {
+		if last < 0 || calls[i].Depth > calls[last].Depth ||
+			calls[i].Depth == calls[last].Depth && calls[i].String() < calls[last].String() {
 			last = i
 		}
 	}
-	var chain []Call
-	for last >= 0 {
-		chain = append(chain, calls[last])
-		last = slices.IndexFunc(calls, func(c Call) bool {
-			next := chain[len(chain)-1]
-			return c.Depth == next.Depth-1 && e.before(c, next)
+	if last < 0 {
+		return nil
+	}
+	chain := []Call{calls[last]}
+	for next := chain[0]; next.Depth > 1; next = chain[len(chain)-1] {
+		earlier := slices.DeleteFunc(slices.Clone(calls), func(c Call) bool {
+			return c.Depth != next.Depth-1 || !e.before(c, next)
 		})
+		// Of several, the first by name: the same one every time.
+		chain = append(chain, slices.MinFunc(earlier, func(a, b Call) int { return strings.Compare(a.String(), b.String()) }))
 	}
 	slices.Reverse(chain)
 	return chain

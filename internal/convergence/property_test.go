@@ -1,0 +1,317 @@
+package convergence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/engine/enginetest"
+	"github.com/berth-dev/berth/internal/execute"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// defaultCases is how many random histories a run of the test tries; the
+// variable BERTH_CASES changes it, BERTH_SEED replays one.
+const defaultCases = 10000
+
+func setting(name string, otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return otherwise
+}
+
+func TestEveryHistoryConvergesAndLosesNoData(t *testing.T) {
+	first, count := setting("BERTH_SEED", 1), setting("BERTH_CASES", defaultCases)
+	if os.Getenv("BERTH_SEED") != "" {
+		count = 1
+	}
+	t.Logf("seeds %d to %d", first, first+count-1)
+	for seed := first; seed < first+count; seed++ {
+		synctest.Test(t, func(t *testing.T) { history(t, uint64(seed)) })
+		if t.Failed() {
+			t.Fatalf("replay with BERTH_SEED=%d", seed)
+		}
+	}
+}
+
+// history brings a random project up, changes it at random, disturbs the change,
+// and then lets a plain up finish.
+func history(t *testing.T, seed uint64) {
+	w := world{rand.New(rand.NewPCG(seed, 0))}
+	e := enginetest.New(enginetest.Seed(fmt.Sprint(seed)), enginetest.WithImage("plain"))
+	defer e.Close()
+	e.AddImage(engine.Image{Tags: []string{"volumes:latest"}, Volumes: []string{"/image"}})
+	if w.chance(40) {
+		enginetest.APIVersion("1.41")(e)
+	}
+	p, contents := w.project()
+	h := &run{t: t, e: e, w: w}
+	h.disturbed(p, contents)
+	for range 1 + w.r.IntN(2) {
+		h.drift()
+		p, contents = w.project()
+		h.disturbed(p, contents)
+	}
+	h.settles(p, contents)
+	if t.Failed() {
+		t.Logf("seed %d, %s\nthe project at the end:\n%s", seed, strings.Join(h.log, "; "), describe(p))
+	}
+}
+
+// run is one history under way.
+type run struct {
+	t   *testing.T
+	e   *enginetest.Engine
+	w   world
+	log []string
+}
+
+// up is what the verb does: snapshot, plan, execution.
+func up(ctx context.Context, e *enginetest.Engine, p *types.Project, contents desired.Contents) (*plan.Plan, error) {
+	q := actual.Query{Project: p.Name, Networks: true, Volumes: true, Images: []string{"plain", "volumes"}}
+	state, err := actual.Read(ctx, e, q)
+	if err != nil {
+		return nil, err
+	}
+	d, err := desired.Build(p, desired.Options{Version: "t", Images: state.Images, Contents: contents})
+	if err != nil {
+		return nil, err
+	}
+	pl, err := plan.Up(d, state, plan.UpOptions{RemoveOrphans: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(pl.Problems) > 0 {
+		return pl, pl.Problems[0]
+	}
+	_, err = execute.Run(ctx, pl, e, execute.Options{Parallel: 4})
+	return pl, err
+}
+
+var errInjected = errors.New("injected")
+
+// disturbed runs an up that is killed, fails or is interrupted at some request,
+// or is left in peace.
+func (h *run) disturbed(p *types.Project, contents desired.Contents) {
+	ctx, cancel := context.WithCancel(h.t.Context())
+	defer cancel()
+	at := 1 + h.w.r.IntN(30)
+	n := 0
+	nth := func(act func() error) func(enginetest.Call) error {
+		return func(enginetest.Call) error {
+			if n++; n == at {
+				return act()
+			}
+			return nil
+		}
+	}
+	before := h.temporary()
+	kind := h.w.pick("peace", "kill", "kill", "refuse", "lose", "interrupt")
+	h.log = append(h.log, fmt.Sprintf("%s at %d", kind, at))
+	switch kind {
+	case "kill":
+		h.e.KillAt(at, errInjected)
+	case "refuse":
+		h.e.FailOn(nth(func() error { return errInjected }))
+	case "lose":
+		h.e.FailAfter(nth(func() error { return errInjected }))
+	case "interrupt":
+		h.e.FailOn(nth(func() error { cancel(); return nil }))
+	}
+	_, err := up(ctx, h.e, p, contents)
+	h.e.KillAt(0, nil)
+	h.e.FailOn(nil)
+	h.e.FailAfter(nil)
+	if kind == "peace" && err != nil {
+		h.t.Errorf("an undisturbed up failed: %v", err)
+	}
+	if kind == "interrupt" && ctx.Err() != nil {
+		h.leavesNothing(before)
+	}
+}
+
+// temporary lists the containers that bear a temporary name.
+func (h *run) temporary() map[string]bool {
+	out := map[string]bool{}
+	for _, c := range h.e.Snapshot().Containers {
+		if strings.Contains(c.Name, "_") {
+			out[c.Name] = true
+		}
+	}
+	return out
+}
+
+// leavesNothing checks that an interruption leaves no temporary name behind
+// that was not there before.
+func (h *run) leavesNothing(before map[string]bool) {
+	for name := range h.temporary() {
+		if !before[name] {
+			h.t.Errorf("the interruption left %s", name)
+		}
+	}
+}
+
+// drift changes something behind berth's back.
+func (h *run) drift() {
+	list := h.e.Snapshot().Containers
+	if len(list) == 0 || !h.w.chance(40) {
+		return
+	}
+	c := list[h.w.r.IntN(len(list))]
+	ctx := h.t.Context()
+	var err error
+	what := h.w.pick("stop", "remove", "disconnect")
+	switch what {
+	case "stop":
+		err = h.e.KillContainer(ctx, c.ID, "SIGKILL")
+	case "remove":
+		err = h.e.RemoveContainer(ctx, c.ID, engine.RemoveOptions{Force: true})
+	case "disconnect":
+		for name, a := range c.Networks {
+			err = h.e.DisconnectNetwork(ctx, a.NetworkID, c.ID, true)
+			what += " " + name
+			break
+		}
+	}
+	h.log = append(h.log, fmt.Sprintf("%s %s: %v", what, c.Name, err))
+}
+
+// settles lets a plain up finish and checks everything.
+func (h *run) settles(p *types.Project, contents desired.Contents) {
+	before := h.anonymous()
+	pl, err := up(h.t.Context(), h.e, p, contents)
+	if err != nil {
+		h.t.Errorf("the plain up failed: %v\n%s", err, pl)
+		return
+	}
+	synctest.Wait()
+	h.checkContainers(p)
+	h.checkNetworks(p)
+	h.checkData(before)
+	again, err := up(h.t.Context(), h.e, p, contents)
+	if err != nil {
+		h.t.Errorf("the second up failed: %v", err)
+		return
+	}
+	h.checkNothingToDo(p, again)
+}
+
+func (h *run) checkContainers(p *types.Project) {
+	count := map[string]int{}
+	for _, c := range h.e.Snapshot().Containers {
+		name := c.Labels[labels.Service]
+		svc, ok := p.Services[name]
+		if !ok {
+			h.t.Errorf("%s is left of a service that is gone", c.Name)
+			continue
+		}
+		count[name]++
+		want := svc.ContainerName
+		if want == "" {
+			want = fmt.Sprintf("p-%s-%s", name, c.Labels[labels.Number])
+		}
+		if c.Name != want {
+			h.t.Errorf("%s should be named %s", c.Name, want)
+		}
+		if done := c.State == engine.Exited && c.ExitCode == 0; c.State != engine.Running && !(done && isOneShot(svc)) {
+			h.t.Errorf("%s is %s (%d)", c.Name, c.State, c.ExitCode)
+		}
+		for _, key := range svc.NetworksByPriority() {
+			if _, on := c.Networks[p.Networks[key].Name]; !on {
+				h.t.Errorf("%s is not on %s", c.Name, key)
+			}
+		}
+	}
+	for name, svc := range p.Services {
+		if count[name] != svc.GetScale() {
+			h.t.Errorf("%s has %d containers, want %d", name, count[name], svc.GetScale())
+		}
+	}
+}
+
+func (h *run) checkNetworks(p *types.Project) {
+	seen := map[string]int{}
+	for _, n := range h.e.Snapshot().Networks {
+		seen[n.Name]++
+		if n.Name == "p_back" && n.Internal != p.Networks["back"].Internal && used(p, "back") {
+			h.t.Errorf("network back was not made anew")
+		}
+	}
+	for name, count := range seen {
+		if count > 1 {
+			h.t.Errorf("network %s exists %d times", name, count)
+		}
+	}
+}
+
+func used(p *types.Project, network string) bool {
+	for _, svc := range p.Services {
+		if _, ok := svc.Networks[network]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// anonymous maps service/number/target to the anonymous volume mounted there.
+func (h *run) anonymous() map[string]string {
+	out := map[string]string{}
+	for _, c := range h.e.Snapshot().Containers {
+		if strings.Contains(c.Name, "_") {
+			continue // a leftover; what counts is what it will become
+		}
+		for _, m := range c.Mounts {
+			if m.Type == "volume" && len(m.Name) == 64 {
+				out[c.Labels[labels.Service]+"/"+c.Labels[labels.Number]+"/"+m.Destination] = m.Name
+			}
+		}
+	}
+	return out
+}
+
+// checkData sees that every token a container ever wrote is still there, and
+// that replicas kept their anonymous volumes.
+func (h *run) checkData(before map[string]string) {
+	for _, wr := range h.e.Writes() {
+		if h.e.VolumeData(wr.Volume)[wr.Key] != wr.Token {
+			h.t.Errorf("the data that %s wrote to %s in volume %s is lost", wr.Container, wr.Target, wr.Volume)
+		}
+	}
+	after := h.anonymous()
+	for at, volume := range before {
+		if now, ok := after[at]; ok && now != volume {
+			h.t.Errorf("%s had anonymous volume %.8s and now has %.8s", at, volume, now)
+		}
+	}
+}
+
+// checkNothingToDo allows only finished one-shots to run again.
+func (h *run) checkNothingToDo(p *types.Project, pl *plan.Plan) {
+	nodes, err := pl.Nodes()
+	if err != nil {
+		h.t.Error(err)
+	}
+	for _, n := range nodes {
+		switch n.Op.(type) {
+		case plan.Wait:
+			continue
+		case plan.Start:
+			if isOneShot(p.Services[n.Service]) {
+				continue
+			}
+		}
+		h.t.Errorf("a second up still wants: %s because %s", n.Op, n.Cause)
+	}
+}

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/project"
+)
+
+// The exit codes of a shell for a command that cannot be run.
+const (
+	exitNotExecutable = 126
+	exitNotFound      = 127
+)
+
+// Exec runs a command in a running container and returns its exit code. A
+// command that does not exist gives 127, one that cannot be executed 126.
+func (a *App) Exec(ctx context.Context, r ExecRequest, streams engine.Streams) (int, error) {
+	found, err := a.find(ctx, r.Project, actual.Query{})
+	if err != nil {
+		return 1, err
+	}
+	c, err := found.running(r.Service, r.Index)
+	if err != nil {
+		return 1, err
+	}
+	env, err := a.resolveEnv(r.Project, r.Env)
+	if err != nil {
+		return 1, err
+	}
+	if !r.Stdin || r.Detach {
+		streams.In = nil
+	}
+	catch := &refusalCatcher{to: streams.Out}
+	streams.Out = catch
+	code, err := a.engine.Exec(ctx, c.ID, engine.ExecSpec{
+		Cmd: r.Command, User: r.User, WorkingDir: r.WorkingDir, Env: env,
+		Privileged: r.Privileged, TTY: r.TTY && !r.Detach, Detach: r.Detach,
+	}, streams)
+	if err != nil {
+		return 1, startFailure(err)
+	}
+	return code, catch.finish(code, c.Name)
+}
+
+// refusalCatcher keeps the engine's words out of the output of a command that
+// could not be started: engines write them there, as all of it.
+type refusalCatcher struct {
+	to      io.Writer
+	held    []byte
+	passing bool
+}
+
+// refusalPrefix begins those words; refusalLimit bounds them in bytes.
+const (
+	refusalPrefix = "OCI runtime exec failed: "
+	refusalLimit  = 8 << 10
+)
+
+func (w *refusalCatcher) Write(p []byte) (int, error) {
+	if !w.passing && w.held == nil && len(p) < refusalLimit && bytes.HasPrefix(p, []byte(refusalPrefix)) {
+		w.held = bytes.Clone(p)
+		return len(p), nil
+	}
+	if err := w.flush(); err != nil {
+		return 0, err
+	}
+	return w.to.Write(p)
+}
+
+func (w *refusalCatcher) flush() error {
+	held := w.held
+	w.held, w.passing = nil, true
+	if len(held) == 0 {
+		return nil
+	}
+	_, err := w.to.Write(held)
+	return err
+}
+
+// finish turns the words into an error if the exit code says that they are the
+// engine's.
+func (w *refusalCatcher) finish(code int, container string) error {
+	if w.held == nil || code != exitNotExecutable && code != exitNotFound {
+		return w.flush()
+	}
+	text := strings.TrimSpace(strings.TrimPrefix(string(w.held), refusalPrefix))
+	err := startFailure(&engine.Error{Op: "execute a command in", Name: container, Text: text})
+	var known *startError
+	if !errors.As(err, &known) {
+		err = &startError{err, code}
+	}
+	return err
+}
+
+// running gives a running container of a service: the one with the number, or
+// the first one.
+func (f *existing) running(service string, index int) (engine.Container, error) {
+	list, err := f.replicas([]string{service})
+	if err != nil {
+		return engine.Container{}, err
+	}
+	var why string
+	for _, c := range list {
+		switch {
+		case index > 0 && numberOf(c) != index:
+		case c.State == engine.Running:
+			return c, nil
+		case why == "":
+			why = fmt.Sprintf("%s is %s", c.Name, c.State)
+		}
+	}
+	switch {
+	case why == "" && index > 0:
+		why = fmt.Sprintf("it has no container with index %d", index)
+	case why == "":
+		why = "it has no container"
+	}
+	return engine.Container{}, fmt.Errorf("service %q is not running: %s", service, why)
+}
+
+// resolveEnv completes entries without a value from the environment; those that
+// are not set there are left out.
+func (a *App) resolveEnv(o ProjectOptions, entries []string) ([]string, error) {
+	var known map[string]string
+	var out []string
+	for _, entry := range entries {
+		key, _, ok := strings.Cut(entry, "=")
+		if ok {
+			out = append(out, entry)
+			continue
+		}
+		if known == nil {
+			var err error
+			if known, _, err = project.Environment(a.options(o)); err != nil {
+				return nil, err
+			}
+		}
+		if value, set := known[key]; set {
+			out = append(out, key+"="+value)
+		}
+	}
+	return out, nil
+}
+
+// startError is an engine's refusal to start a process, with a shell's code.
+type startError struct {
+	error
+	code int
+}
+
+// ExitCode is 127 for a command that does not exist and 126 for one that cannot
+// be executed.
+func (e *startError) ExitCode() int { return e.code }
+
+func (e *startError) Unwrap() error { return e.error }
+
+// startFailure recognises in the engine's words why a process could not be
+// started: runtimes have no codes for it.
+func startFailure(err error) error {
+	var refusal *engine.Error
+	if !errors.As(err, &refusal) || !strings.Contains(refusal.Text, "exec") {
+		return err
+	}
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(refusal.Text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	named := has(`exec: "`, "fork/exec") // it is about the command, not about a mount or the working directory
+	switch {
+	case named && has("executable file not found", "no such file or directory", "cannot find the file"):
+		return &startError{err, exitNotFound}
+	case named && has("permission denied", "is a directory", "not a directory"), has("exec format error"):
+		return &startError{err, exitNotExecutable}
+	}
+	return err
+}

@@ -85,14 +85,24 @@ func runConfig(ctx context.Context, s *session, use configurer, o configOptions)
 	return s.print(string(result.Output))
 }
 
-// writeFile writes to a file; a relative path starts from the working directory.
+// writeFile writes to a file.
 func (s *session) writeFile(path string, content []byte) error {
-	if !filepath.IsAbs(path) {
-		dir, err := s.env.WorkDir()
-		if err != nil {
-			return fmt.Errorf("find the working directory: %w", err)
-		}
-		path = filepath.Join(dir, path)
+	path, err := s.absolute(path)
+	if err != nil {
+		return err
 	}
 	return os.WriteFile(path, content, 0o666)
+}
+
+// absolute makes a path of the command line absolute: relative ones start from
+// the working directory.
+func (s *session) absolute(path string) (string, error) {
+	if filepath.IsAbs(path) {
+		return path, nil
+	}
+	dir, err := s.env.WorkDir()
+	if err != nil {
+		return "", fmt.Errorf("find the working directory: %w", err)
+	}
+	return filepath.Join(dir, path), nil
 }

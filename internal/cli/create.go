@@ -23,6 +23,7 @@ The same as up --no-start.`,
 	})
 	addCreateFlags(cmd.Flags(), &r, &scale)
 	addLockTimeout(cmd.Flags(), &r.LockTimeout)
+	addTakeOver(cmd.Flags(), &r.TakeOver)
 
 	runF = runF.or(shown(s, "create", runPlainUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

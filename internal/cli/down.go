@@ -32,6 +32,7 @@ volumes and images stay unless asked for. With -p no Compose file is needed.`,
 	flags.BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Remove containers of services that the files do not have")
 	addTimeout(flags, &r.Timeout, "Seconds a container gets to stop by itself")
 	addLockTimeout(flags, &r.LockTimeout)
+	addTakeOver(flags, &r.TakeOver)
 	alias(flags, map[string]string{"volume": "volumes"})
 
 	runF = runF.or(direct(s, "down", downer.Down))

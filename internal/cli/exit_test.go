@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/ui"
 )
 
@@ -71,6 +72,9 @@ func TestUsageErrorsNameTheUsageAndTheNearestName(t *testing.T) {
 		{"down --rmi some", `--rmi "some" is unknown: use local, all` + "\n"},
 		{"up --build --no-build", "--build and --no-build are incompatible\n"},
 		{"up --force-recreate --no-recreate", "--force-recreate and --no-recreate are incompatible\n"},
+		{"up -d --attach web", "--detach cannot be combined with"},
+		{"up --wait --abort-on-container-exit", "--wait cannot be combined with"},
+		{"up --abort-on-container-exit --abort-on-container-failure", "are incompatible\n"},
 		{"up --scale web", `--scale: "web" should be SERVICE=NUM, such as web=3` + "\n"},
 		{"scale web=-1", `scale: "web=-1" should be SERVICE=NUM`},
 		{"up --pull sometimes", `--pull "sometimes" is unknown: use always`},
@@ -106,5 +110,32 @@ func TestExecAndRunEndWithTheCommandsExitCode(t *testing.T) {
 		if code := w.run(); code != 42 || w.stderr.Len() > 0 {
 			t.Errorf("%s: exit code %d, standard error %q", line, code, w.stderr.String())
 		}
+	}
+}
+
+func TestAttachedUpShowsOutputAndEndsWithItsExitCode(t *testing.T) {
+	w := newWorld(t, "up", "--exit-code-from", "web")
+	w.app.code = 3
+	source := logs.Source{Service: "web", Display: "web-1"}
+	w.app.attached = func(sink logs.Sink) {
+		w.app.control.Attaching([]logs.Source{source, {Service: "db", Display: "database"}})
+		for _, l := range []logs.Line{{Stream: logs.Stdout, Text: []byte("out")}, {Stream: logs.Stderr, Text: []byte("err")}} {
+			l.Source = source
+			if err := sink.Line(l); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := sink.Note(logs.Note{Source: source, Kind: logs.Exited, Code: 3}); err != nil {
+			t.Error(err)
+		}
+	}
+	if code := w.run(); code != 3 {
+		t.Errorf("exit code %d, want 3; %s", code, w.stderr.String())
+	}
+	if got := w.stdout.String(); got != "Attaching to web-1, database\nweb-1     | out\nweb-1 exited with code 3\n" {
+		t.Errorf("standard output %q", got)
+	}
+	if got := w.stderr.String(); got != "web-1     | err\n" {
+		t.Errorf("standard error %q", got)
 	}
 }

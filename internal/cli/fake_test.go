@@ -28,7 +28,9 @@ type fakeApp struct {
 	projects   []app.ProjectSummary
 	during     func(context.Context) // called within each verb
 	openEngine bool                  // each verb asks for the engine
-	told       *event.Event          // each verb tells this
+	control    app.Control
+	attached   func(logs.Sink)
+	told       *event.Event // each verb tells this
 }
 
 func (f *fakeApp) got(ctx context.Context, r any) error {
@@ -52,6 +54,15 @@ func (f *fakeApp) Settings(app.ProjectOptions) (map[string]string, error) { retu
 func (f *fakeApp) Up(ctx context.Context, r app.UpRequest) (app.UpResult, error) {
 	return app.UpResult{}, f.got(ctx, r)
 }
+
+func (f *fakeApp) UpAttached(ctx context.Context, r app.UpRequest, at app.AttachRequest, sink logs.Sink, c app.Control) (int, error) {
+	f.control = c
+	if f.attached != nil {
+		f.attached(sink)
+	}
+	return f.code, f.got(ctx, upOptions{UpRequest: r, View: at})
+}
+
 func (f *fakeApp) Down(ctx context.Context, r app.DownRequest) error        { return f.got(ctx, r) }
 func (f *fakeApp) Start(ctx context.Context, r app.ServicesRequest) error   { return f.got(ctx, r) }
 func (f *fakeApp) Stop(ctx context.Context, r app.ServicesRequest) error    { return f.got(ctx, r) }

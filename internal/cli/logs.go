@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -78,7 +79,7 @@ func addLogView(flags *pflag.FlagSet, v *logView) {
 }
 
 func runLogs(ctx context.Context, s *session, use logger, o logsOptions) error {
-	sink, err := s.logSink(o.logView)
+	sink, err := s.logSink(o)
 	if err != nil {
 		return err
 	}
@@ -89,18 +90,41 @@ func runLogs(ctx context.Context, s *session, use logger, o logsOptions) error {
 	return err
 }
 
-// logSink prints lines of containers.
-type logSink struct {
+// closableSink is a sink that has to be closed.
+type closableSink interface {
+	logs.Sink
+	Close() error
+}
+
+// logSink is where lines go: to the terminal, or to a file for each container.
+func (s *session) logSink(o logsOptions) (closableSink, error) {
+	if o.OutputDir == "" {
+		return s.logPrinter(o.logView)
+	}
+	dir, err := s.absolute(o.OutputDir)
+	if err != nil {
+		return nil, err
+	}
+	return logs.Files(dir, func(w io.Writer) logs.Sink {
+		if o.JSON {
+			return logs.JSON(w)
+		}
+		return logs.Text(w, o.Stamps)
+	})
+}
+
+// logPrinter shows lines of containers on the terminal.
+type logPrinter struct {
 	*ui.LogPrinter
 	warn func(string)
 }
 
-func (s *session) logSink(v logView) (*logSink, error) {
+func (s *session) logPrinter(v logView) (*logPrinter, error) {
 	t, err := s.term()
 	if err != nil {
 		return nil, err
 	}
-	return &logSink{
+	return &logPrinter{
 		LogPrinter: ui.NewLogPrinter(t, ui.LogPrinterOptions{
 			NoPrefix: v.NoPrefix, NoColor: v.NoColor, Timestamps: v.Stamps, JSON: v.JSON,
 		}),
@@ -108,8 +132,21 @@ func (s *session) logSink(v logView) (*logSink, error) {
 	}, nil
 }
 
+// attaching names the containers whose output follows. A terminal that has
+// gone shows itself at the first line.
+func (p *logPrinter) attaching(sources []logs.Source) {
+	names := make([]string, len(sources))
+	for i, source := range sources {
+		p.Expect(source.Display, source.Service)
+		names[i] = source.Display
+	}
+	if len(names) > 0 {
+		_ = p.Attaching(names)
+	}
+}
+
 // Line prints a line.
-func (p *logSink) Line(l logs.Line) error {
+func (p *logPrinter) Line(l logs.Line) error {
 	stream := ui.Stdout
 	if l.Stream == logs.Stderr {
 		stream = ui.Stderr
@@ -121,7 +158,7 @@ func (p *logSink) Line(l logs.Line) error {
 }
 
 // Note prints what there is to say about a container.
-func (p *logSink) Note(n logs.Note) error {
+func (p *logPrinter) Note(n logs.Note) error {
 	if n.Kind == logs.Exited {
 		return p.Exited(n.Display, n.Service, n.Code)
 	}

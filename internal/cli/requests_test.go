@@ -63,6 +63,10 @@ func TestUpFlagsBecomeItsRequest(t *testing.T) {
 	checkRequests(t, newUp, []requestCase[upOptions]{
 		{line: "up -d web db", want: upOptions{Detach: true, UpRequest: app.UpRequest{Services: []string{"web", "db"}}}},
 		{line: "up", want: upOptions{}},
+		{line: "up --abort-on-container-exit --exit-code-from web --attach a --attach b --no-attach c --attach-dependencies --tail 5", want: upOptions{
+			View: app.AttachRequest{AbortOnExit: true, ExitCodeFrom: "web", Attach: []string{"a", "b"}, NoAttach: []string{"c"}, AttachDependencies: true, Tail: "5"}}},
+		{line: "up --abort-on-container-failure --no-color --no-log-prefix --timestamps --take-over", want: upOptions{
+			View: app.AttachRequest{AbortOnFailure: true}, Lines: logView{NoColor: true, NoPrefix: true, Stamps: true}, UpRequest: app.UpRequest{TakeOver: true}}},
 		{line: "up --wait --wait-timeout 30", want: upOptions{Detach: true, UpRequest: app.UpRequest{Wait: true, WaitTimeout: 30 * time.Second}}},
 		{line: "up --no-start", want: upOptions{Detach: true, UpRequest: app.UpRequest{NoStart: true}}},
 		{line: "up -d --build --force-recreate --always-recreate-deps -V", want: upOptions{Detach: true, UpRequest: app.UpRequest{
@@ -109,7 +113,7 @@ func TestDownFlagsBecomeItsRequest(t *testing.T) {
 		{line: "down", want: app.DownRequest{}},
 		{line: "down -v --rmi local -t 3 --remove-orphans web", want: app.DownRequest{
 			Volumes: true, Images: "local", Timeout: seconds(3), RemoveOrphans: true, Services: []string{"web"}}},
-		{line: "down --volume --rmi all --dry-run", want: app.DownRequest{Volumes: true, Images: "all", DryRun: true}},
+		{line: "down --volume --rmi all --dry-run --take-over", want: app.DownRequest{Volumes: true, Images: "all", DryRun: true, TakeOver: true}},
 		{line: "-p shop down", want: app.DownRequest{Project: app.ProjectOptions{Name: "shop"}}},
 	})
 }

@@ -20,6 +20,7 @@ free numbers; of those too many, the outdated go first, then the highest numbers
 	})
 	cmd.Flags().BoolVar(&r.NoDeps, "no-deps", false, "Leave the services it depends on alone")
 	addLockTimeout(cmd.Flags(), &r.LockTimeout)
+	addTakeOver(cmd.Flags(), &r.TakeOver)
 
 	runF = runF.or(shown(s, "scale", runPlainUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

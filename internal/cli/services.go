@@ -151,6 +151,7 @@ given. Asks first unless -f is given.`,
 	flags.BoolVarP(&r.Volumes, "volumes", "v", false, "Remove their anonymous volumes as well")
 	flags.BoolP("all", "a", false, "Accepted for the sake of old scripts; has no effect")
 	hide(flags, "all")
+	addTakeOver(flags, &r.TakeOver)
 	alias(flags, map[string]string{"volume": "volumes"})
 	return cmd
 }

@@ -101,3 +101,22 @@ func TestACommandMayKnowAFasterWayToStop(t *testing.T) {
 		t.Errorf("causes %v, abandoned %d times", causes, abandoned)
 	}
 }
+
+func TestAttachedUpHearsOfTheSecondSignalItself(t *testing.T) {
+	w := newWorld(t, "up")
+	w.env.Exit = func(code int) { t.Errorf("ended the process with %d", code) }
+	w.app.code = 130
+	w.app.during = func(ctx context.Context) {
+		raise(t, os.Interrupt)
+		<-ctx.Done()
+		raise(t, os.Interrupt)
+		select {
+		case <-w.app.control.Faster:
+		case <-time.After(5 * time.Second):
+			t.Error("up was not told")
+		}
+	}
+	if code := w.run(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+}

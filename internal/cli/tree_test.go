@@ -18,19 +18,14 @@ func pending() []string {
 
 // pendingFlags are flags of the table whose commands do not have them yet. The
 // list must shrink.
-func pendingFlags() []string {
-	return []string{
-		"up --abort-on-container-exit", "up --abort-on-container-failure", "up --attach", "up --attach-dependencies",
-		"up --exit-code-from", "up --menu", "up --no-attach", "up --no-color", "up --no-log-prefix", "up --timestamps", "up --watch",
-	}
-}
+func pendingFlags() []string { return []string{"up --menu", "up --watch"} }
 
 // ownFlags are berth's own, which docker compose does not have.
 func ownFlags() []string {
 	return []string{
 		// the Docker CLI's global flags
 		" --config", " --context", " --debug", " --host", " --log-level", " --tls", " --tlscacert", " --tlscert", " --tlskey", " --tlsverify",
-		"logs --format", "logs --output-dir",
+		"logs --format", "logs --output-dir", "up --tail",
 	}
 }
 
@@ -125,7 +120,7 @@ func TestPendingListsHoldNothingThatExists(t *testing.T) {
 }
 
 func TestFlagsBeyondTheTableAreKnown(t *testing.T) {
-	known := map[string]bool{"lock-timeout": true, "help": true}
+	known := map[string]bool{"lock-timeout": true, "take-over": true, "help": true}
 	for _, f := range readFlagTable(t) {
 		known[f.command+" "+f.flag] = true
 	}

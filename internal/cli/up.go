@@ -7,16 +7,25 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/berth-dev/berth/internal/app"
+	"github.com/berth-dev/berth/internal/logs"
 )
 
-// upper brings a project up.
-type upper interface {
-	Up(context.Context, app.UpRequest) (app.UpResult, error)
-}
+// What up calls, in the background and in the foreground.
+type (
+	upper interface {
+		Up(context.Context, app.UpRequest) (app.UpResult, error)
+	}
+	attacher interface {
+		upper
+		UpAttached(context.Context, app.UpRequest, app.AttachRequest, logs.Sink, app.Control) (exitCode int, err error)
+	}
+)
 
 // upOptions are the flags of up.
 type upOptions struct {
 	app.UpRequest
+	View   app.AttachRequest
+	Lines  logView
 	Detach bool
 }
 
@@ -52,6 +61,8 @@ which stops them.`,
 	flags.Var(waitSecondsFlag{&o.WaitTimeout}, "wait-timeout", "Most seconds to wait, 0 for no limit")
 	addTimeout(flags, &o.Timeout, "Seconds a container gets to stop by itself")
 	addLockTimeout(flags, &o.LockTimeout)
+	addTakeOver(flags, &o.TakeOver)
+	addAttachFlags(flags, &o)
 
 	runF = runF.or(shown(s, "up", runUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -59,10 +70,47 @@ which stops them.`,
 		if err := s.completeUp(cmd, &o.UpRequest, scale); err != nil {
 			return err
 		}
+		if err := checkAttach(cmd, &o); err != nil {
+			return err
+		}
 		o.Detach = o.Detach || o.Wait || o.NoStart
 		return runF(cmd.Context(), o)
 	}
 	return cmd
+}
+
+// addAttachFlags adds what only an up in the foreground obeys.
+func addAttachFlags(flags *pflag.FlagSet, o *upOptions) {
+	flags.BoolVar(&o.View.AbortOnExit, "abort-on-container-exit", false, "Stop everything when any container ends")
+	flags.BoolVar(&o.View.AbortOnFailure, "abort-on-container-failure", false, "Stop everything when any container fails")
+	flags.StringVar(&o.View.ExitCodeFrom, "exit-code-from", "", "End with this service's exit code; implies --abort-on-container-exit")
+	flags.StringArrayVar(&o.View.Attach, "attach", nil, "Show the output of this service only; may be given several times")
+	flags.StringArrayVar(&o.View.NoAttach, "no-attach", nil, "Do not show the output of this service; may be given several times")
+	flags.BoolVar(&o.View.AttachDependencies, "attach-dependencies", false, "Show the output of the services it depends on as well")
+	flags.StringVar(&o.View.Tail, "tail", "", "Number of lines to show of what containers wrote before, or all")
+	addLogView(flags, &o.Lines)
+	flags.BoolVar(&o.Lines.Stamps, "timestamps", false, "Show the time of each line")
+}
+
+// checkAttach refuses options of which one wants to show what the other leaves
+// in the background.
+func checkAttach(cmd *cobra.Command, o *upOptions) error {
+	v := o.View
+	shows := v.AbortOnExit || v.AbortOnFailure || v.AttachDependencies || len(v.Attach) > 0 || v.ExitCodeFrom != ""
+	switch {
+	case v.AbortOnExit && v.AbortOnFailure:
+		return conflict(cmd, "--abort-on-container-exit and --abort-on-container-failure are incompatible")
+	case o.Wait && shows:
+		return conflict(cmd, "--wait cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach or --attach-dependencies")
+	case o.Detach && shows:
+		return conflict(cmd, "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach or --attach-dependencies")
+	}
+	return nil
+}
+
+// addTakeOver adds the consent to act on what another directory's files made.
+func addTakeOver(flags *pflag.FlagSet, to *bool) {
+	flags.BoolVar(to, "take-over", false, "Go on though a project of the same name was made from another directory")
 }
 
 // addCreateFlags adds what up and create have in common.
@@ -130,7 +178,21 @@ func (s *session) orphans(cmd *cobra.Command, remove, ignore *bool) error {
 	return nil
 }
 
-func runUp(ctx context.Context, _ *session, use upper, o upOptions) error {
-	_, err := use.Up(ctx, o.UpRequest)
-	return err
+func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {
+	if o.Detach {
+		_, err := use.Up(ctx, o.UpRequest)
+		return err
+	}
+	sink, err := s.logPrinter(o.Lines)
+	if err != nil {
+		return err
+	}
+	code, err := use.UpAttached(ctx, o.UpRequest, o.View, sink, app.Control{
+		Faster:    s.interrupts.Faster(),
+		Attaching: sink.attaching,
+	})
+	if closeErr := sink.Close(); err == nil {
+		err = closeErr
+	}
+	return status(code, err)
 }

@@ -46,6 +46,10 @@ func (c *comparison) networks() {
 		delete(remaining, name)
 		c.endpoint("networks."+name, want, endpoint)
 	}
+	configured := got.Config.MacAddress //nolint:staticcheck // where engines before API 1.44 keep it
+	if configured != "" && containerMAC(c.spec) == "" {
+		c.differ("mac_address", configured, "")
+	}
 	for _, name := range sortedKeys(remaining) {
 		c.differ("networks."+name, "joined", "")
 	}

@@ -131,7 +131,10 @@ func dialer(transport *http.Transport) dialFunc {
 func (e *Engine) remember(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil:
+			e.dialFailure.Store(nil)
+		case ctx.Err() == nil:
 			e.dialFailure.Store(&err)
 		}
 		return conn, err

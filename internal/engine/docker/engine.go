@@ -25,7 +25,7 @@ type Engine struct {
 	config   *configfile.ConfigFile
 	readFile func(string) ([]byte, error)
 
-	// dialFailure is why the last connection could not be opened.
+	// dialFailure is why the last connection could not be opened; nil if it was.
 	dialFailure atomic.Pointer[error]
 	facts       struct {
 		sync.Mutex

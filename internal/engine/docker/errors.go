@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"regexp"
 	"strings"
 	"syscall"
@@ -35,11 +36,11 @@ func (e *Engine) fail(op, name string, err error) error {
 	switch {
 	case strings.Contains(result.Text, "unable to upgrade to"):
 		result.Kind, result.Text = upgradeRefusal(result.Text)
+	case isBroken(err) && e.dialFailure.Load() == nil:
+		result.Kind = engine.ErrUnreachable
+		result.Text = fmt.Sprintf("the connection to the Docker engine at %s broke: %s", e.endpoint, reason(err))
 	case client.IsErrConnectionFailed(err), strings.Contains(result.Text, httpToHTTPS), strings.Contains(result.Text, "cannot connect to the Docker daemon"):
 		result.Kind, result.Text = engine.ErrUnreachable, e.unreachable(err)
-	case isBroken(err):
-		result.Kind = engine.ErrUnreachable
-		result.Text = fmt.Sprintf("the connection to the Docker engine at %s broke: %s", e.endpoint, oneLine(err))
 	default:
 		result.Kind = kind(err, result.Text)
 	}
@@ -83,8 +84,12 @@ func (e *Engine) unreachable(err error) string {
 	return fmt.Sprintf("cannot reach the Docker engine at %s: %s; %s", e.endpoint, reason(cause), advice)
 }
 
-// reason shortens the errors of connect(2), whose text repeats the address.
+// reason shortens errors whose text repeats the address.
 func reason(err error) string {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
 	var number syscall.Errno
 	if errors.As(err, &number) {
 		return number.Error()

@@ -15,15 +15,20 @@ import (
 )
 
 // The images that must be on the engine that [Contract] runs on: a busybox
-// whose applets are on the PATH, and one more that declares the volume /data.
+// whose applets are on the PATH and whose command is sh, and one more that declares the volume /data.
 const (
 	ContractImage       = "berth-test/busybox:latest"
 	ContractVolumeImage = "berth-test/busybox:volume"
 )
 
-// ContractImages are both, for [Engine.AddImage].
-func ContractImages() []engine.Image {
-	return []engine.Image{{Tags: []string{ContractImage}}, {Tags: []string{ContractVolumeImage}, Volumes: []string{"/data"}}}
+// WithContractImages puts the images on an engine in memory.
+func WithContractImages() Option {
+	return func(e *Engine) {
+		e.AddImage(engine.Image{Tags: []string{ContractImage}})
+		e.AddImage(engine.Image{Tags: []string{ContractVolumeImage}, Volumes: []string{"/data"}})
+		e.SetCommand(ContractImage, nil, []string{"sh"})
+		e.SetCommand(ContractVolumeImage, nil, []string{"sh"})
+	}
 }
 
 // Limits of the suite.
@@ -41,7 +46,7 @@ type Behaviour struct {
 }
 
 // Check tests the behaviour on an engine that has
-// [ContractImages]. It makes
+// [ContractImage] and [ContractVolumeImage]. It makes
 // everything under names of its own and removes it afterwards.
 func (b Behaviour) Check(t *testing.T, e FullEngine) {
 	t.Helper()

@@ -175,6 +175,19 @@ func startBehaviours() []Behaviour {
 				s.Errorf("pid %d, started at %v", d.Pid, d.StartedAt)
 			}
 		}},
+		{"the image's command runs if the service has none", func(s *subject) {
+			spec := s.sleeper("a")
+			spec.Service.Command = nil
+			id := s.run(spec) // sh without a terminal or input ends at once
+			s.reaches(id, engine.Exited)
+			equal(s, "command", strings.Join(s.detail(id).Cmd, " "), "sh")
+			equal(s, "exit code", s.row(id).ExitCode, 0)
+			spec = s.sleeper("b")
+			spec.Service.Command, spec.TTY, spec.Interactive = nil, true, true
+			id = s.run(spec)
+			time.Sleep(settle)
+			equal(s, "state with a terminal", s.row(id).State, engine.Running)
+		}},
 		{"a restart gives a new run", func(s *subject) {
 			id := s.run(s.spec("a", polite))
 			s.says(id, "ready")

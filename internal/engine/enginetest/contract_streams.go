@@ -93,6 +93,15 @@ func execBehaviours() []Behaviour {
 				s.Errorf("got %d bytes of %d", out.Len(), len(input))
 			}
 		}},
+		{"a shell runs the commands of its input", func(s *subject) {
+			id := s.run(s.sleeper("a"))
+			var out bytes.Buffer
+			streams := engine.Streams{In: strings.NewReader("echo one\nexit 3\n"), Out: &out}
+			code, err := s.e.Exec(s.Context(), id, engine.ExecSpec{Cmd: []string{"sh"}}, streams)
+			s.fine(err)
+			equal(s, "code", code, 3)
+			equal(s, "stdout", out.String(), "one\n")
+		}},
 		{"a detached command runs on its own", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			spec := engine.ExecSpec{Cmd: []string{"sh", "-c", "echo done > /tmp/mark"}, Detach: true}

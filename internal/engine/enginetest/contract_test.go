@@ -14,10 +14,7 @@ func TestEngineInMemoryKeepsTheContract(t *testing.T) {
 		for _, b := range enginetest.Behaviours() {
 			t.Run(version+"/"+b.Name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					e := enginetest.New(enginetest.APIVersion(version))
-					for _, image := range enginetest.ContractImages() {
-						e.AddImage(image)
-					}
+					e := enginetest.New(enginetest.APIVersion(version), enginetest.WithContractImages())
 					t.Cleanup(func() { _ = e.Close() })
 					b.Check(t, e)
 				})

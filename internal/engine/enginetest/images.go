@@ -15,7 +15,21 @@ import (
 )
 
 // image is a local image.
-type image struct{ engine.Image }
+type image struct {
+	engine.Image
+	entrypoint, command []string
+}
+
+// SetCommand gives a local image the entrypoint and command that its
+// containers run unless they have their own. Without it, an image has none, and
+// its containers run until they are stopped.
+func (e *Engine) SetCommand(ref string, entrypoint, command []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if img, ok := e.localImage(ref); ok {
+		img.entrypoint, img.command = entrypoint, command
+	}
+}
 
 // AddImage puts an image on the engine, as a build or pull would: tags it
 // shares with another image move to it. Without an ID it gets one. It returns
@@ -64,7 +78,7 @@ func (e *Engine) addImage(added engine.Image) *image {
 	added.Tags = nil
 	img, ok := e.images[added.ID]
 	if !ok {
-		img = &image{added}
+		img = &image{Image: added}
 		e.images[added.ID] = img
 	}
 	for _, tag := range tags {

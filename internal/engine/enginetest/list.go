@@ -96,7 +96,21 @@ func (c *container) networkMode() string {
 
 // command is the container's whole command line.
 func (c *container) command() []string {
-	return append(slices.Clone([]string(c.spec.Service.Entrypoint)), c.spec.Service.Command...)
+	entrypoint, command := c.entrypoint()
+	return append(slices.Clone(entrypoint), command...)
+}
+
+// entrypoint is what the service says, and what it leaves open the image. A
+// service's entrypoint hides the image's command.
+func (c *container) entrypoint() (entrypoint, command []string) {
+	entrypoint, command = c.spec.Service.Entrypoint, c.spec.Service.Command
+	if command == nil && entrypoint == nil {
+		command = c.image.command
+	}
+	if entrypoint == nil {
+		entrypoint = c.image.entrypoint
+	}
+	return entrypoint, command
 }
 
 // status is the engine's text for the state, as in "Up 2 minutes (healthy)".
@@ -149,9 +163,10 @@ func (e *Engine) detail(c *container) engine.ContainerDetail {
 	d := engine.ContainerDetail{
 		Container: e.row(c), Tty: c.hasTerminal(), OpenStdin: c.spec.Interactive || s.StdinOpen,
 		StartedAt: c.started, FinishedAt: c.finished, RestartCount: c.restarts, OOMKilled: c.oom, Error: c.startError,
-		HasHealth: c.hasHealth(), Probes: slices.Clone(c.probes), Cmd: s.Command, Entrypoint: s.Entrypoint,
+		HasHealth: c.hasHealth(), Probes: slices.Clone(c.probes),
 		StopSignal: s.StopSignal, LogDriver: "json-file", Env: slices.Clone(c.env()),
 	}
+	d.Entrypoint, d.Cmd = c.entrypoint()
 	d.Image, d.Health, d.Created = c.spec.Image, c.health, c.created
 	d.Status, d.ExitCode = string(c.state), c.exitCode // an inspection has no text
 	if c.process != nil {

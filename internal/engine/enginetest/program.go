@@ -56,7 +56,12 @@ func understand(argv, env []string) *program {
 	}
 	name := path.Base(argv[0])
 	const shellArgs = 3
-	if (name == "sh" || name == "ash") && len(argv) >= shellArgs && strings.HasSuffix(argv[1], "c") {
+	shell := name == "sh" || name == "ash"
+	if shell && len(argv) == 1 {
+		p.nodes = []*node{{argv: []string{"sh"}}}
+		return p
+	}
+	if shell && len(argv) >= shellArgs && strings.HasSuffix(argv[1], "c") {
 		reader := &parser{tokens: tokens(argv[2])}
 		p.nodes, _ = reader.list()
 		if reader.bad {
@@ -164,6 +169,8 @@ func (r *runner) command(n *node) {
 		r.trap(args)
 	case "test", "[":
 		r.test(args)
+	case "sh":
+		r.shell()
 	default:
 		r.print(n, name, args)
 	}
@@ -205,6 +212,18 @@ func (r *runner) out(n *node, text string) {
 	default:
 		r.machine.write(n.toStderr, text)
 	}
+}
+
+// shell runs the commands that its input holds, once the input has ended.
+func (r *runner) shell() {
+	script, err := io.ReadAll(r.machine.input())
+	reader := &parser{tokens: tokens(string(script))}
+	nodes, _ := reader.list()
+	if err != nil || reader.bad {
+		r.status = 1
+		return
+	}
+	r.list(nodes)
 }
 
 // pause is sleep.

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +35,11 @@ type group struct {
 }
 
 // newGroups spreads the jobs over as few groups as can be.
-func newGroups(jobs []*job, o Options) ([]*group, error) {
-	shared := sharedDirs(jobs)
+func newGroups(ctx context.Context, jobs []*job, o Options) ([]*group, error) {
+	shared, err := sharedDirs(ctx, jobs)
+	if err != nil {
+		return nil, err
+	}
 	var groups []*group
 	for _, j := range jobs {
 		keys, err := sshKeys(j.target, o)
@@ -63,25 +65,6 @@ func newGroups(jobs []*job, o Options) ([]*group, error) {
 		}
 	}
 	return groups, nil
-}
-
-// sharedDirs are the folders that are the context of several jobs which may need
-// different files of it. Jobs that need the same files are served by one
-// transfer anyhow.
-func sharedDirs(jobs []*job) map[string]bool {
-	shared, first := map[string]bool{}, map[string]*job{}
-	for _, j := range jobs {
-		other, seen := first[j.files.dir]
-		if !seen {
-			first[j.files.dir] = j
-			continue
-		}
-		if !bytes.Equal(j.files.dockerfile, other.files.dockerfile) || !bytes.Equal(j.files.ignore, other.files.ignore) ||
-			j.target.Build.Target != other.target.Build.Target {
-			shared[j.files.dir] = true
-		}
-	}
-	return shared
 }
 
 // takes tells whether j can join without giving a name a second meaning. own is

@@ -3,12 +3,15 @@ package build
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/util/bklog"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -45,7 +48,8 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 	if err := checkAll(jobs, o); err != nil {
 		return err
 	}
-	groups, err := newGroups(jobs, o)
+	ctx = withoutLog(ctx)
+	groups, err := newGroups(ctx, jobs, o)
 	if err != nil {
 		return err
 	}
@@ -57,6 +61,13 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 	}
 	defer b.client.Close()
 	return b.run(ctx, jobs, groups, work)
+}
+
+// withoutLog keeps BuildKit's client from writing log lines to the terminal.
+func withoutLog(ctx context.Context) context.Context {
+	silent := logrus.New()
+	silent.SetOutput(io.Discard)
+	return bklog.WithLogger(ctx, logrus.NewEntry(silent))
 }
 
 // builder carries out the jobs of one Run.

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/berth-dev/berth/internal/testengine"
@@ -91,6 +92,41 @@ func TestTenServicesThatShareAContextSendItOnce(t *testing.T) {
 					t.Errorf("the second build sent %d bytes", again)
 				}
 			})
+		}
+	}
+}
+
+func TestServicesThatCopyPartsOfASharedContextSendOnlyThose(t *testing.T) {
+	dir := t.TempDir()
+	var targets []Target
+	for _, name := range []string{"a", "b", "unused"} {
+		fill(t, filepath.Join(dir, name), mebibyte)
+	}
+	for _, name := range []string{"a", "b"} {
+		if err := os.WriteFile(filepath.Join(dir, name+".dockerfile"), []byte("FROM scratch\nCOPY "+name+" /\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		wanted := target(t, "part-"+name, dir)
+		wanted.Build.Dockerfile = name + ".dockerfile"
+		targets = append(targets, wanted)
+	}
+	if n := sent(t, thisEngine(t), targets...); n < 2*mebibyte || n > 2*mebibyte+mebibyte/5 {
+		t.Errorf("%d bytes were sent", n)
+	}
+}
+
+func TestCopiedPathsAreThoseOfTheContext(t *testing.T) {
+	for dockerfile, want := range map[string]string{
+		"FROM a\nCOPY --chown=1 x ./y/ /z/*.go /d/\nADD [\"a b\", \"/\"]\nADD https://x/y /\nCOPY --from=b q /\nCOPY <<E /t\nE\nRUN --mount=type=cache,target=/c x": "a b|x|y|z",
+		"FROM a\nCOPY . /\n": "all", "FROM a\nCOPY $X /\n": "all", "FROM a\nRUN --mount=target=/src x\n": "all", "": "all",
+	} {
+		paths, ok := copiedPaths([]byte(dockerfile))
+		got := strings.Join(paths, "|")
+		if !ok {
+			got = "all"
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", dockerfile, got, want)
 		}
 	}
 }

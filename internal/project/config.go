@@ -122,6 +122,11 @@ func wholeConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error)
 			return nil, err
 		}
 	}
+	if !s.opts.NoConsistency {
+		if found := namesUnique(p); found.msg != "" {
+			return nil, s.sources.located(found)
+		}
+	}
 	if f.LockImageDigests {
 		p = imagesOnly(p)
 	}

@@ -22,9 +22,9 @@ func (s *session) explain(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
-	text := strings.TrimSuffix(err.Error(), ": invalid compose project")
+	text := err.Error()
 	rules := []func(string) *Error{s.schemaError, s.interpolationError, s.decodingError, s.yamlFileError,
-		s.cycleError, s.extendError, s.referenceError, s.envError, s.missingFileError, s.pathError, s.shortFormError}
+		s.cycleError, s.extendError, s.envError, s.missingFileError, s.pathError, s.shortFormError}
 	for _, rule := range rules {
 		if e := rule(text); e != nil {
 			e.err = err
@@ -105,8 +105,9 @@ func (s *session) valueError(dotted, msg string) *Error {
 	p, _ := s.sources.dotted(dotted, "")
 	msg = strings.TrimPrefix(msg, "failed to cast to expected type: ")
 	e := (&Error{Msg: msg}).at(p)
-	if p.node != nil && p.node.Kind == yaml.ScalarNode {
-		e.Msg = fmt.Sprintf("%s (value %q)", msg, s.expand(p.node.Value))
+	const short = 100
+	if p.node != nil && p.node.Kind == yaml.ScalarNode && len(p.node.Value) < short && !strings.Contains(msg, `"`) {
+		e.Msg = fmt.Sprintf("%s %q", strings.TrimRight(msg, ": "), s.expand(p.node.Value))
 	}
 	return e
 }
@@ -143,21 +144,10 @@ func (s *session) yamlFileError(text string) *Error {
 	return e
 }
 
-var (
-	dependencyCycle = regexp.MustCompile(`dependency cycle detected: (\S+)(?: -> (\S+))?`)
-	extendsLine     = regexp.MustCompile(`(?m)^  (?:extends )?(\S+) in (.*)$`)
-)
+var extendsLine = regexp.MustCompile(`(?m)^  (?:extends )?(\S+) in (.*)$`)
 
-// cycleError names a cycle as a path on one line.
+// cycleError names a cycle of include or extends as a path on one line.
 func (s *session) cycleError(text string) *Error {
-	if m := dependencyCycle.FindStringSubmatch(text); m != nil {
-		pos, depth := s.sources.locate([]string{"services", m[1], "depends_on", m[2]})
-		e := &Error{Msg: text, Hint: "remove one of these dependencies"}
-		if depth > 0 {
-			e.File, e.Line, e.Key = pos.file, pos.line, "services."+m[1]+".depends_on"
-		}
-		return e
-	}
 	if rest, ok := strings.CutPrefix(text, "include cycle detected:\n"); ok {
 		var names []string
 		for _, l := range strings.Split(rest, "\n") {

@@ -105,3 +105,12 @@ func (l *Loaded) Where(path ...string) (file string, line int, ok bool) {
 	pos, depth := l.sources.locate(path)
 	return pos.file, pos.line, depth > 0
 }
+
+// CheckNames refuses two services with one container_name, which no engine could
+// start. It is no part of Load: stopping and removing such a project must go on.
+func (l *Loaded) CheckNames() error {
+	if found := namesUnique(l.Project); found.msg != "" {
+		return l.sources.located(found)
+	}
+	return nil
+}

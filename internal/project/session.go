@@ -129,11 +129,12 @@ func (s *session) loaderOptions(lo *loader.Options) {
 	lo.ResourceLoaders = append([]loader.ResourceLoader{}, o.Remote...)
 	lo.SkipInterpolation = o.NoInterpolate
 	lo.SkipNormalization = o.NoNormalize
-	lo.SkipConsistencyCheck = o.NoConsistency
+	lo.SkipConsistencyCheck = true // consistent does it
 	lo.ResolvePaths = !o.NoPathResolution
 	lo.SkipResolveEnvironment, lo.SkipResolveLabels = true, true // done after selection
 	lo.Profiles = s.set.profiles(o)
 	lo.ConvertWindowsPaths = lo.ResolvePaths && isTrue(s.set.env["COMPOSE_CONVERT_WINDOWS_PATHS"])
+	limitInterpolation(lo.Interpolate)
 	name, explicit := s.name()
 	lo.SetProjectName(name, explicit)
 }
@@ -167,6 +168,9 @@ func (s *session) project(ctx context.Context) (*types.Project, error) {
 	}
 	project.ComposeFiles = s.configFiles()
 	if !s.opts.NoConsistency {
+		if err := s.consistent(project); err != nil {
+			return nil, err
+		}
 		if err := s.check(project); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,168 @@
+package project
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/interpolation"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/tree"
+	"go.yaml.in/yaml/v4"
+)
+
+// measure refuses a document that would cost too much to load.
+func (s *sources) measure(shown string, doc *yaml.Node) error {
+	m := measure{file: shown, sizes: map[*yaml.Node]int{}, open: map[*yaml.Node]bool{}}
+	n, err := m.size(doc, 0)
+	if err != nil {
+		return err
+	}
+	s.cost += n
+	bomb := n > maxExpanded && n > 5*m.literal
+	if bomb {
+		return &Error{File: shown, Line: m.widestLine(doc), Msg: fmt.Sprintf(
+			"more than %d values after aliases are expanded", maxExpanded), Hint: "use fewer or smaller anchors"}
+	}
+	if s.cost > maxValues {
+		return &Error{File: shown, Line: m.widestLine(doc), Msg: fmt.Sprintf("too large: more than %d values", maxValues),
+			Hint: "split the project"}
+	}
+	return s.measurePorts(shown, doc)
+}
+
+// portRange matches the ranges in a port in its short form.
+var portRange = regexp.MustCompile(`(\d+)-(\d+)`)
+
+// measurePorts refuses ranges that stand for too many ports.
+func (s *sources) measurePorts(shown string, doc *yaml.Node) error {
+	var e *Error
+	_, _ = find(place{node: root(doc), pos: position{file: shown}}, []string{"services", "*", "ports", "*"}, func(p place) bool {
+		m := portRange.FindAllStringSubmatch(p.node.Value, -1)
+		if p.node.Kind != yaml.ScalarNode || len(m) == 0 {
+			return false
+		}
+		first, _ := strconv.Atoi(m[len(m)-1][1])
+		last, _ := strconv.Atoi(m[len(m)-1][2])
+		if s.ports += max(0, min(last-first, maxPorts)); s.ports <= maxPorts {
+			return false
+		}
+		e = (&Error{Msg: fmt.Sprintf("port ranges stand for more than %d ports", maxPorts), Hint: "publish fewer ports"}).at(p)
+		return true
+	})
+	if e != nil {
+		return e
+	}
+	return nil
+}
+
+// maxInterpolated bounds, in bytes, what variables add to one value, and to all.
+const (
+	maxInterpolated    = 1 << 20
+	maxInterpolatedAll = 16 << 20
+)
+
+// limitInterpolation keeps values from growing without bound by variables, and commands
+// from growing beyond what can be split into words in reasonable time.
+func limitInterpolation(o *interpolation.Options) {
+	total := 0
+	o.Substitute = func(text string, mapping template.Mapping) (string, error) {
+		if !strings.Contains(text, "$") {
+			return text, nil
+		}
+		added := 0
+		out, err := template.Substitute(text, func(name string) (string, bool) {
+			v, ok := mapping(name)
+			if added += len(v); added > maxInterpolated || total+added > maxInterpolatedAll {
+				return "", ok
+			}
+			return v, ok
+		})
+		if added > maxInterpolated || total+added > maxInterpolatedAll {
+			return "", fmt.Errorf("variables expand to more than %d bytes", maxInterpolated)
+		}
+		total += added
+		return out, err
+	}
+	short := func(value string) (any, error) {
+		if len(value) > maxCommand {
+			return nil, fmt.Errorf("command of %d bytes is longer than %d; write it as a list", len(value), maxCommand)
+		}
+		return value, nil
+	}
+	casts := make(map[tree.Path]interpolation.Cast, len(o.TypeCastMapping))
+	for path, cast := range o.TypeCastMapping {
+		casts[path] = cast
+	}
+	for _, section := range []string{"services", "jobs"} {
+		for _, path := range []string{"command", "entrypoint", "post_start.[].command", "pre_stop.[].command", "pre_start.[].command"} {
+			casts[tree.Path(section+".*."+path)] = short
+		}
+	}
+	o.TypeCastMapping = casts
+}
+
+// measure counts the values that a document has after its aliases are expanded.
+type measure struct {
+	file  string
+	sizes map[*yaml.Node]int
+	open  map[*yaml.Node]bool
+	// literal counts the nodes that are written.
+	literal int
+}
+
+// size returns the expanded number of values below n, at most a little more than
+// maxValues. Each node is visited once.
+func (m *measure) size(n *yaml.Node, depth int) (int, error) {
+	if depth > maxDepth {
+		return 0, tooDeep(m.file, n.Line)
+	}
+	if n.Kind == yaml.AliasNode {
+		if n.Alias == nil {
+			return 1, nil
+		}
+		if m.open[n.Alias] {
+			return 0, &Error{File: m.file, Line: n.Line, Msg: fmt.Sprintf("alias *%s is inside the value it stands for", n.Value),
+				Hint: "remove the alias"}
+		}
+		n = n.Alias
+	}
+	if total, ok := m.sizes[n]; ok {
+		return total, nil
+	}
+	m.open[n] = true
+	m.literal++
+	total := 1
+	for _, child := range n.Content {
+		size, err := m.size(child, depth+1)
+		if err != nil {
+			return 0, err
+		}
+		total = min(total+size, 10*maxValues)
+	}
+	delete(m.open, n)
+	m.sizes[n] = total
+	return total, nil
+}
+
+// widestLine descends to where most of the expanded values come from.
+func (m *measure) widestLine(n *yaml.Node) int {
+	for range maxDepth {
+		var widest *yaml.Node
+		for _, child := range n.Content {
+			target := child
+			if child.Kind == yaml.AliasNode && child.Alias != nil {
+				target = child.Alias
+			}
+			if widest == nil || m.sizes[target] > m.sizes[widest] {
+				widest = child
+			}
+		}
+		if widest == nil || widest.Kind == yaml.AliasNode || m.sizes[widest] < maxExpanded/2 {
+			break
+		}
+		n = widest
+	}
+	return n.Line
+}

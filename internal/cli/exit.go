@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/ui"
 )
@@ -118,3 +119,19 @@ type hintedError struct {
 func (e hintedError) Hint() string { return e.hint }
 
 func (e hintedError) Unwrap() error { return e.error }
+
+// failures are the containers an error is about that did not become what they
+// were waited for.
+func failures(err error) []ui.Failure {
+	var wait *app.WaitError
+	if !errors.As(err, &wait) {
+		return nil
+	}
+	var list []ui.Failure
+	for _, e := range append([]*app.WaitError{wait}, wait.Others...) {
+		list = append(list, ui.Failure{
+			Service: e.Service, Container: e.Container, Reason: e.Reason, Probe: e.Probe, Logs: e.Logs,
+		})
+	}
+	return list
+}

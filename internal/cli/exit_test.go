@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/ui"
@@ -137,5 +138,21 @@ func TestAttachedUpShowsOutputAndEndsWithItsExitCode(t *testing.T) {
 	}
 	if got := w.stderr.String(); got != "web-1     | err\n" {
 		t.Errorf("standard error %q", got)
+	}
+}
+
+func TestAFailedWaitShowsProbeAndLog(t *testing.T) {
+	w := newWorld(t, "up", "-d", "--wait")
+	w.app.err = &app.WaitError{
+		Service: "web", Container: "a-web-1", Reason: "is unhealthy", Probe: "no route", Logs: []string{"listening"},
+		Others: []*app.WaitError{{Service: "db", Container: "a-db-1", Reason: "exited (1)"}},
+	}
+	if code := w.run(); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	for _, want := range []string{"container a-web-1 is unhealthy", "no route", "| listening", "db (a-db-1) exited (1)"} {
+		if !strings.Contains(w.stderr.String(), want) {
+			t.Errorf("standard error lacks %q: %s", want, w.stderr.String())
+		}
 	}
 }

@@ -111,7 +111,8 @@ func (f *fakeApp) Exec(ctx context.Context, r app.ExecRequest, _ engine.Streams)
 	return f.code, f.got(ctx, r)
 }
 
-func (f *fakeApp) Run(ctx context.Context, r app.RunRequest, _ engine.Streams) (int, error) {
+func (f *fakeApp) Run(ctx context.Context, r app.RunRequest, _ engine.Streams, c app.Control) (int, error) {
+	f.control = c
 	return f.code, f.got(ctx, r)
 }
 

@@ -58,7 +58,7 @@ func Main(env Env) int {
 	s := newSession(env, inv)
 	ctx, stop := s.watchSignals(context.Background())
 	defer stop()
-	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.interrupt)
+	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), func() { s.interrupts.interrupt("SIGTERM") })
 
 	root := newRoot(s)
 	root.SetArgs(inv.args)
@@ -96,6 +96,7 @@ func (s *session) report(err error, v verdict) {
 		t = ui.Detect(s.lookup, s.env.Stdin, s.env.Stdout, s.env.Stderr)
 	}
 	ui.Error(t, hintedError{err, v.hint})
+	ui.Failures(t, failures(err))
 	if v.usage != "" {
 		// Nobody is left to be told that standard error fails.
 		_, _ = io.WriteString(t.Err, v.usage+"\n")

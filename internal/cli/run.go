@@ -12,7 +12,7 @@ import (
 
 // runner runs one-off containers.
 type runner interface {
-	Run(context.Context, app.RunRequest, engine.Streams) (exitCode int, err error)
+	Run(context.Context, app.RunRequest, engine.Streams, app.Control) (exitCode int, err error)
 }
 
 func newRun(s *session, runF run[app.RunRequest]) *cobra.Command {
@@ -99,7 +99,10 @@ func checkRun(cmd *cobra.Command, r *app.RunRequest) error {
 
 func runRun(ctx context.Context, s *session, use runner, r app.RunRequest) error {
 	c := s.console(r.TTY, r.Interactive)
-	code, err := use.Run(ctx, r, c.streams(ctx))
+	code, err := use.Run(ctx, r, c.streams(ctx), app.Control{
+		Faster:  s.interrupts.Faster(),
+		Signals: s.interrupts.Forward(),
+	})
 	if restoreErr := c.restore(); err == nil {
 		err = restoreErr
 	}

@@ -13,29 +13,55 @@ import (
 // errInterrupted is the cause of a context that a signal has ended.
 var errInterrupted = errors.New("interrupted")
 
+// patience is how many signals go to a container before it is killed instead.
+const patience = 2
+
 // interrupts is what becomes of the signals that ask berth to end. The first
 // cancels the command's context, so that it stops gracefully. The second ends
 // the process, unless the command has said that it knows a faster way to stop.
+// A command that holds a container in the foreground gets the signals first.
 type interrupts struct {
-	mu      sync.Mutex
-	count   int
-	faster  chan struct{} // non-nil once a command asked for it
-	cancel  context.CancelCauseFunc
-	abandon func() // ends the process at once
+	mu        sync.Mutex
+	count     int
+	forwarded int
+	forward   chan string   // non-nil once a command hands signals on
+	faster    chan struct{} // non-nil once a command asked for it
+	hurried   bool          // faster is closed
+	cancel    context.CancelCauseFunc
+	abandon   func() // ends the process at once
 }
 
-// interrupt counts one signal.
-func (i *interrupts) interrupt() {
+// interrupt counts one signal, given by its name.
+func (i *interrupts) interrupt(name string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.handOn(name) {
+		return
+	}
 	i.count++
 	switch {
-	case i.count == 1:
+	case i.forwarded == 0 && i.count == 1:
 		i.cancel(errInterrupted)
-	case i.count == 2 && i.faster != nil:
+	case i.faster != nil && !i.hurried:
+		i.hurried = true
 		close(i.faster)
 	default:
 		i.abandon()
+	}
+}
+
+// handOn gives a signal to the command, if it is ready for it and has not had
+// its share.
+func (i *interrupts) handOn(name string) bool {
+	if i.forward == nil || i.forwarded == patience {
+		return false
+	}
+	select {
+	case i.forward <- name:
+		i.forwarded++
+		return true
+	default: // it holds no container yet
+		return false
 	}
 }
 
@@ -48,6 +74,17 @@ func (i *interrupts) Faster() <-chan struct{} {
 		i.faster = make(chan struct{})
 	}
 	return i.faster
+}
+
+// Forward returns a channel that gets the names of signals while somebody
+// receives from it.
+func (i *interrupts) Forward() <-chan string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.forward == nil {
+		i.forward = make(chan string)
+	}
+	return i.forward
 }
 
 // watchSignals returns a context that the first SIGINT, SIGTERM or SIGHUP ends.
@@ -63,8 +100,8 @@ func (s *session) watchSignals(ctx context.Context) (context.Context, func()) {
 		for {
 			select {
 			case sig := <-signals:
-				if sig != syscall.SIGPIPE {
-					s.interrupts.interrupt()
+				if name := signalName(sig); name != "" {
+					s.interrupts.interrupt(name)
 				}
 			case <-done:
 				return
@@ -76,6 +113,20 @@ func (s *session) watchSignals(ctx context.Context) (context.Context, func()) {
 		close(done)
 		cancel(nil)
 	}
+}
+
+// signalName is the name by which the engine knows a signal; empty for those
+// that end nothing.
+func signalName(sig os.Signal) string {
+	switch sig {
+	case os.Interrupt:
+		return "SIGINT"
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGHUP:
+		return "SIGHUP"
+	}
+	return ""
 }
 
 // abandon gives the terminal back, for which it allows a moment, and ends the

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -83,22 +82,70 @@ func (brokenPipe) Write([]byte) (int, error) {
 	return 0, &os.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}
 }
 
-func TestACommandMayKnowAFasterWayToStop(t *testing.T) {
-	var causes []error
-	abandoned := 0
-	i := &interrupts{cancel: func(err error) { causes = append(causes, err) }, abandon: func() { abandoned++ }}
-	faster := i.Faster()
-	i.interrupt()
+// watched counts what becomes of signals.
+func watched() (i *interrupts, cancelled, abandoned *int) {
+	cancelled, abandoned = new(int), new(int)
+	return &interrupts{cancel: func(error) { *cancelled++ }, abandon: func() { *abandoned++ }}, cancelled, abandoned
+}
+
+func hasClosed(c <-chan struct{}) bool {
 	select {
-	case <-faster:
-		t.Error("the first signal already asked for more speed")
+	case <-c:
+		return true
 	default:
+		return false
 	}
-	i.interrupt()
-	<-faster
-	i.interrupt()
-	if len(causes) != 1 || !errors.Is(causes[0], errInterrupted) || abandoned != 1 {
-		t.Errorf("causes %v, abandoned %d times", causes, abandoned)
+}
+
+func TestACommandMayKnowAFasterWayToStop(t *testing.T) {
+	i, cancelled, abandoned := watched()
+	faster := i.Faster()
+	i.interrupt("SIGINT")
+	if *cancelled != 1 || hasClosed(faster) {
+		t.Errorf("after one signal: cancelled %d times, faster %t", *cancelled, hasClosed(faster))
+	}
+	i.interrupt("SIGINT")
+	if *cancelled != 1 || !hasClosed(faster) || *abandoned != 0 {
+		t.Errorf("after two: cancelled %d times, faster %t, abandoned %d times", *cancelled, hasClosed(faster), *abandoned)
+	}
+	i.interrupt("SIGINT")
+	if *abandoned != 1 {
+		t.Errorf("after three: abandoned %d times", *abandoned)
+	}
+}
+
+func TestSignalsGoToTheContainerThatACommandHolds(t *testing.T) {
+	i, cancelled, abandoned := watched()
+	faster, forward := i.Faster(), i.Forward()
+	for _, name := range []string{"SIGINT", "SIGTERM"} {
+		got := make(chan string)
+		go func() { got <- <-forward }()
+		for i.forwarded == 0 || i.forwarded == 1 && name == "SIGTERM" { // until the receiver is there
+			if i.handOn(name) {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		if n := <-got; n != name {
+			t.Errorf("got %s, want %s", n, name)
+		}
+	}
+	i.interrupt("SIGINT")
+	if *cancelled != 0 || !hasClosed(faster) {
+		t.Errorf("after three signals: cancelled %d times, faster %t", *cancelled, hasClosed(faster))
+	}
+	i.interrupt("SIGINT")
+	if *abandoned != 1 {
+		t.Errorf("after four: abandoned %d times", *abandoned)
+	}
+}
+
+func TestBeforeACommandHoldsAContainerASignalEndsIt(t *testing.T) {
+	i, cancelled, _ := watched()
+	i.Forward()
+	i.interrupt("SIGINT")
+	if *cancelled != 1 {
+		t.Errorf("cancelled %d times", *cancelled)
 	}
 }
 

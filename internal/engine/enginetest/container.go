@@ -265,6 +265,7 @@ func (e *Engine) remove(c *container, volumes bool) {
 	}
 	c.cancelRestart()
 	delete(e.containers, c.id)
+	c.closeInput()
 	close(c.gone)
 	for _, m := range c.mounts {
 		if volumes && c.anonymous[m.Name] && len(e.volumeUsers(m.Name)) == 0 {

@@ -32,7 +32,10 @@ type Engine struct {
 
 	closed chan struct{} // closed by Close
 	closer sync.Once
-	work   sync.WaitGroup // goroutines to end before Close returns
+	// work is goroutines to end before Close returns. No new ones begin after
+	// closed, which working sees to.
+	work    sync.WaitGroup
+	working sync.Mutex
 
 	mu         sync.Mutex
 	serial     int // of IDs, addresses, volumes: what makes them unique
@@ -118,8 +121,15 @@ func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.unreachable = true
 	e.events.close(nil)
+	for _, c := range e.containers {
+		c.closeInput()
+	}
 	e.mu.Unlock()
-	e.closer.Do(func() { close(e.closed) })
+	e.closer.Do(func() {
+		e.working.Lock()
+		defer e.working.Unlock()
+		close(e.closed)
+	})
 	e.work.Wait()
 	return nil
 }
@@ -168,9 +178,15 @@ func (e *Engine) newID(kind string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// spawn runs f in a goroutine that Close waits for.
+// spawn runs f in a goroutine that Close waits for; after Close, not at all.
 func (e *Engine) spawn(f func()) {
-	e.work.Go(f)
+	e.working.Lock()
+	defer e.working.Unlock()
+	select {
+	case <-e.closed:
+	default:
+		e.work.Go(f)
+	}
 }
 
 // apiBelow tells whether the engine's API is older than 1.minor.

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,8 @@ func (e *Engine) StartContainer(ctx context.Context, id string) error {
 		case c.state == engine.Paused:
 			text := "cannot start a paused container, try unpause instead"
 			return &engine.Error{Op: "start container", Name: id, Kind: engine.ErrConflict, Text: text}
-		case c.process != nil:
-			return nil
+		case c.process != nil, c.state == engine.Restarting:
+			return nil // to the engine, a container in its back-off runs
 		}
 		c.restarts = 0
 		return e.start(c, "start container")
@@ -117,6 +118,8 @@ func (e *Engine) halt(c *container, exit Exit) {
 	p := c.process
 	c.process = nil
 	p.stop()
+	c.closeInput()
+	c.output, c.input = io.Pipe()
 	ran := time.Since(c.started).Round(time.Millisecond)
 	c.finished, c.exitCode, c.oom = e.now(), exit.Code, exit.OOM
 	c.state = engine.Exited
@@ -139,6 +142,12 @@ func (e *Engine) halt(c *container, exit Exit) {
 	if c.spec.AutoRemove && !c.removing && c.state == engine.Exited && !p.restarting {
 		e.remove(c, true)
 	}
+}
+
+// closeInput ends those who write to, or read from, the container's input.
+func (c *container) closeInput() {
+	c.output.CloseWithError(io.ErrClosedPipe)
+	c.input.CloseWithError(io.EOF)
 }
 
 // policy is a restart policy.

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type process struct {
 	script     Script
 	scripted   bool
 	program    *program // of the command; nil if it is not understood
+	stdin      io.Reader
 	done       chan struct{}
 	frozen     bool
 	turn       chan struct{} // closed when frozen changes; replaced then
@@ -27,7 +29,7 @@ type process struct {
 // holds the mutex.
 func (e *Engine) launch(c *container) {
 	e.serial++
-	p := &process{e: e, c: c, pid: 1000 + e.serial, done: make(chan struct{}), turn: make(chan struct{})}
+	p := &process{e: e, c: c, pid: 1000 + e.serial, stdin: c.output, done: make(chan struct{}), turn: make(chan struct{})}
 	p.script, p.scripted = e.script(c)
 	if !p.scripted {
 		p.program = understand(c.command(), c.env())

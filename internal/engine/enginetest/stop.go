@@ -71,6 +71,8 @@ func (e *Engine) longChange(ctx context.Context, method, op, id string, apply fu
 	case err = <-done:
 	case <-broken:
 		err = e.lastBreak()
+	case <-e.closed:
+		err = e.lastBreak()
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

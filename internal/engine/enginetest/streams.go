@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,20 +40,20 @@ func (e *Engine) attach(ctx context.Context, id string, options engine.AttachOpt
 		text := fmt.Sprintf("container %s is paused, unpause the container before attach", c.id)
 		return &engine.Error{Op: "attach to", Name: id, Kind: engine.ErrConflict, Text: text}
 	}
-	next := len(c.log.lines)
+	input, next := c.input, len(c.log.lines)
 	if options.Logs {
 		next = 0
 	}
 	ends := follower{c.halted, e.events.broken()}
 	e.mu.Unlock()
 	if options.Stdin && streams.In != nil {
-		go feed(c.input, streams.In)
+		go feed(input, streams.In)
 	}
 	out := printer{engine.LogOptions{TTY: streams.TTY}, discard(streams.Out), discard(streams.Err)}
 	return e.follow(ctx, c, next, time.Time{}, ends, out.print)
 }
 
-// feed copies a caller's input to the container's.
+// feed copies a caller's input to the container's, until either ends.
 func feed(to *io.PipeWriter, from io.Reader) {
 	_, err := io.Copy(to, from)
 	to.CloseWithError(err) // nil is the end of the input
@@ -64,20 +63,21 @@ func feed(to *io.PipeWriter, from io.Reader) {
 // counts as the requests that create, start and inspect it.
 func (e *Engine) Exec(ctx context.Context, id string, spec engine.ExecSpec, streams engine.Streams) (int, error) {
 	var c *container
-	command := strings.Join(spec.Cmd, " ")
 	err := e.change(ctx, "ExecCreate", "exec in", id, spec.Cmd, func(found *container) error {
 		c = found
 		problem := ""
 		switch {
 		case c.state == engine.Paused:
 			problem = "Container " + c.id + " is paused, unpause the container before exec"
+		case c.state == engine.Restarting:
+			problem = "Container " + c.id + " is restarting, wait until the container is running"
 		case c.process == nil:
 			problem = "Container " + c.id + " is not running"
 		}
 		if problem != "" {
 			return &engine.Error{Op: "exec in", Name: id, Kind: engine.ErrConflict, Text: problem}
 		}
-		e.emitContainer(c, "exec_create", command, nil)
+		e.emitContainer(c, "exec_create", strings.Join(spec.Cmd, " "), nil)
 		return nil
 	})
 	if err != nil {
@@ -87,39 +87,52 @@ func (e *Engine) Exec(ctx context.Context, id string, spec engine.ExecSpec, stre
 	if err != nil {
 		return 0, err
 	}
-	e.mu.Lock()
-	e.emitContainer(c, "exec_start", command, nil)
-	p := c.process
-	e.mu.Unlock()
-	code := 0
-	if p != nil {
-		code = e.execute(c, p, spec, streams)
-	}
-	if err := e.finish(call, nil); err != nil || spec.Detach {
+	code, err := e.execute(ctx, c, spec, streams)
+	if err := e.finish(call, err); err != nil || spec.Detach {
 		return 0, err
 	}
 	err = e.call(ctx, request{method: "ExecInspect", args: []string{id}}, func() error { return nil })
 	return code, err
 }
 
-// execute runs the command of an exec.
-func (e *Engine) execute(c *container, p *process, spec engine.ExecSpec, streams engine.Streams) int {
+// execute runs the command of an exec until it ends, its container does, or
+// the caller goes away.
+func (e *Engine) execute(ctx context.Context, c *container, spec engine.ExecSpec, streams engine.Streams) (int, error) {
 	streams.Out, streams.Err = discard(streams.Out), discard(streams.Err)
 	if spec.Detach {
 		streams = engine.Streams{Out: io.Discard, Err: io.Discard}
 	}
-	run := func() int {
+	e.mu.Lock()
+	p, broken := c.process, e.events.broken()
+	if p == nil { // it ended since the exec was made
+		e.mu.Unlock()
+		text := "Container " + c.id + " is not running"
+		return 0, &engine.Error{Op: "exec in", Name: c.name, Kind: engine.ErrConflict, Text: text}
+	}
+	e.emitContainer(c, "exec_start", strings.Join(spec.Cmd, " "), nil)
+	e.mu.Unlock()
+	// Not one of those that Close waits for: it may hang in the caller's input.
+	ended := make(chan int, 1)
+	go func() {
 		code := e.runCommand(c, p, spec, streams)
 		e.mu.Lock()
-		defer e.mu.Unlock()
 		e.emitContainer(c, "exec_die", "", map[string]string{"exitCode": itoa(code)})
-		return code
-	}
+		e.mu.Unlock()
+		ended <- code
+	}()
 	if spec.Detach {
-		e.spawn(func() { run() })
-		return 0
+		return 0, nil
 	}
-	return run()
+	select {
+	case code := <-ended:
+		return code, nil
+	case <-p.done:
+		return signalBase + signalKill, nil
+	case <-broken:
+		return 0, e.lastBreak()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // runCommand runs an exec's command by the script, or else as it is
@@ -183,32 +196,7 @@ func (p *process) input() io.Reader {
 	if !p.c.spec.Interactive && !p.c.spec.Service.StdinOpen {
 		return strings.NewReader("")
 	}
-	return readUntil{p.c.output, p.done}
-}
-
-// readUntil reads until the run is over.
-type readUntil struct {
-	from *io.PipeReader
-	done <-chan struct{}
-}
-
-func (r readUntil) Read(buffer []byte) (int, error) {
-	type result struct {
-		n   int
-		err error
-	}
-	read := make(chan result, 1)
-	go func() {
-		n, err := r.from.Read(buffer)
-		read <- result{n, err}
-	}()
-	select {
-	case got := <-read:
-		return got.n, got.err
-	case <-r.done:
-		r.from.CloseWithError(errors.New("the container ended"))
-		return 0, io.EOF
-	}
+	return p.stdin
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

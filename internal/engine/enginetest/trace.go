@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -85,8 +86,10 @@ func (e *Engine) Mutations() []Call {
 // Count is the number of requests of the method so far; of all methods if it
 // is empty.
 func (e *Engine) Count(method string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	n := 0
-	for _, c := range e.Calls() {
+	for _, c := range e.calls {
 		if method == "" || c.Method == method {
 			n++
 		}
@@ -139,15 +142,22 @@ func (e *Engine) LongestChain() []Call {
 }
 
 // measure fills in Depth. Calls are in the order of their starts, so what a
-// call waited for stands before it.
+// call waited for stands before it and is measured by then.
 func (e *Engine) measure(calls []Call) {
+	var byEnd []*Call
 	for i := range calls {
-		calls[i].Depth = 1
-		for j := range i {
-			if e.before(calls[j], calls[i]) {
-				calls[i].Depth = max(calls[i].Depth, calls[j].Depth+1)
-			}
+		if calls[i].ended > 0 {
+			byEnd = append(byEnd, &calls[i])
 		}
+	}
+	slices.SortFunc(byEnd, func(a, b *Call) int { return cmp.Compare(a.ended, b.ended) })
+	deepest := 0
+	for i := range calls {
+		for len(byEnd) > 0 && e.before(*byEnd[0], calls[i]) {
+			deepest = max(deepest, byEnd[0].Depth)
+			byEnd = byEnd[1:]
+		}
+		calls[i].Depth = deepest + 1
 	}
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"os"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -26,90 +27,11 @@ func TestBakeDefinitionHasEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{
-  "group": {
-    "default": {
-      "targets": [
-        "base_img",
-        "web"
-      ]
-    }
-  },
-  "target": {
-    "base_img": {
-      "context": "/src/base",
-      "dockerfile": "Dockerfile",
-      "tags": [
-        "app-base"
-      ],
-      "pull": true,
-      "no-cache": true,
-      "output": [
-        "type=registry"
-      ]
-    },
-    "web": {
-      "context": "/src/web",
-      "contexts": {
-        "base": "target:base_img"
-      },
-      "dockerfile": "web.dockerfile",
-      "args": {
-        "A": "1"
-      },
-      "labels": {
-        "com.docker.compose.service": "web"
-      },
-      "tags": [
-        "app-web",
-        "reg/web"
-      ],
-      "cache-from": [
-        "img"
-      ],
-      "cache-to": [
-        "type=inline"
-      ],
-      "target": "prod",
-      "secret": [
-        "id=f,type=file,src=/s",
-        "id=v,type=env,env=TOKEN"
-      ],
-      "ssh": [
-        "k=/k"
-      ],
-      "platforms": [
-        "linux/amd64"
-      ],
-      "pull": true,
-      "no-cache": true,
-      "no-cache-filter": [
-        "x"
-      ],
-      "network": "host",
-      "shm-size": "64",
-      "ulimits": [
-        "nofile=9:9"
-      ],
-      "extra-hosts": {
-        "h": "1.2.3.4"
-      },
-      "entitlements": [
-        "network.host",
-        "security.insecure"
-      ],
-      "attest": [
-        "type=provenance,mode=max",
-        "type=sbom,disabled=true"
-      ],
-      "output": [
-        "type=registry"
-      ]
-    }
-  }
-}
-`
-	if string(got) != want {
+	want, err := os.ReadFile("testdata/bake.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
 		t.Errorf("got\n%s", got)
 	}
 }

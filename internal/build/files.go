@@ -22,6 +22,9 @@ const maxDockerfile = 4 << 20
 // ignoreFile is the name of the file with the patterns of what is not sent.
 const ignoreFile = ".dockerignore"
 
+// stdinContext is the context that is read from standard input.
+const stdinContext = "-"
+
 // buildFiles is where the files of a build come from.
 type buildFiles struct {
 	// dir is the local context folder; empty with a remote or piped one.
@@ -48,7 +51,7 @@ func findFiles(target Target, stdin io.Reader) (buildFiles, error) {
 	build := target.Build
 	where := "services." + target.Service + ".build."
 	switch {
-	case build.Context == "-":
+	case build.Context == stdinContext:
 		if stdin == nil {
 			return files, fmt.Errorf("%scontext: \"-\" reads the context from standard input, which is not connected", where)
 		}

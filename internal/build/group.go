@@ -9,8 +9,11 @@ import (
 	"os"
 	"slices"
 
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/plugins/content/local"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/session"
+	sessioncontent "github.com/moby/buildkit/session/content"
 	"github.com/moby/buildkit/session/filesync"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
@@ -30,6 +33,7 @@ type group struct {
 	keys    map[string]sshprovider.AgentConfig
 	uploads *uploadprovider.Uploader
 	archive archive
+	caches  map[string]content.Store // local cache folders, as the client names them
 	session *session.Session
 	ended   chan error
 }
@@ -56,7 +60,7 @@ func newGroups(ctx context.Context, jobs []*job, o Options) ([]*group, error) {
 		} else {
 			j.group = &group{
 				dirs: filesync.StaticDirSource{}, secrets: map[string]Secret{},
-				keys: map[string]sshprovider.AgentConfig{},
+				keys: map[string]sshprovider.AgentConfig{}, caches: map[string]content.Store{},
 			}
 			groups = append(groups, j.group)
 		}
@@ -118,6 +122,9 @@ func (g *group) add(j *job, own string, keys []sshprovider.AgentConfig) error {
 	if err := g.addContext(j, own); err != nil {
 		return err
 	}
+	if err := g.addCaches(j); err != nil {
+		return err
+	}
 	for name, value := range j.target.Build.AdditionalContexts {
 		if !isFolder(value) {
 			continue
@@ -160,6 +167,35 @@ func (g *group) addContext(j *job, own string) error {
 	return nil
 }
 
+// addCaches offers the folders of j's cache_from and cache_to with type=local.
+// What is not there yet to read from is left out, as a cache that is empty.
+func (g *group) addCaches(j *job) error {
+	for _, list := range []struct {
+		key, attribute string
+		entries        []string
+	}{{"cache_from", "src", j.target.Build.CacheFrom}, {"cache_to", "dest", j.target.Build.CacheTo}} {
+		entries, err := cacheEntries(list.entries)
+		if err != nil {
+			return fmt.Errorf("services.%s.build.%s: %w", j.target.Service, list.key, err)
+		}
+		for _, entry := range entries {
+			dir := entry.attrs[list.attribute]
+			if entry.kind != "local" || dir == "" {
+				continue
+			}
+			if _, err := os.Stat(dir); err != nil && list.attribute == "src" {
+				continue
+			}
+			store, err := local.NewStore(dir)
+			if err != nil {
+				return fmt.Errorf("services.%s.build.%s: %s", j.target.Service, list.key, plain(err))
+			}
+			g.caches["local:"+dir] = store
+		}
+	}
+	return nil
+}
+
 // input is the shared context of j as BuildKit's description of it. Equal
 // descriptions are loaded once, however many solves use them.
 func (j *job) input() llb.State {
@@ -192,6 +228,9 @@ func (g *group) start(ctx context.Context, o Options, dial session.Dialer) error
 	}
 	if g.uploads != nil {
 		g.session.Allow(g.uploads)
+	}
+	if len(g.caches) > 0 {
+		g.session.Allow(sessioncontent.NewAttachable(g.caches))
 	}
 	if o.Builder.isRemote() {
 		g.session.Allow(g.archive.target())

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/testengine"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // busybox begins a Dockerfile.
@@ -98,6 +100,36 @@ func TestRunStepsSeeSecretsHostsAndNetwork(t *testing.T) {
 			wanted.Build.Network = "host"
 			expect(t, built(t, o, wanted), "eth0")
 		})
+	}
+}
+
+func TestRunStepsReachTheAgentAndNamedKeys(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "agent")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go agent.ServeAgent(agent.NewKeyring(), conn)
+		}
+	}()
+	t.Setenv("SSH_AUTH_SOCK", socket)
+	wanted := single(t, "ssh", busybox+"RUN --mount=type=ssh test -S \"$SSH_AUTH_SOCK\"\nRUN --mount=type=ssh,id=deploy test -S \"$SSH_AUTH_SOCK\"\n")
+	wanted.Build.SSH = types.SSHConfig{{ID: "default"}}
+	o := thisEngine(t)
+	o.NoCache = true
+	o.SSH = []string{"deploy=" + socket}
+	built(t, o, wanted)
+	t.Setenv("SSH_AUTH_SOCK", "")
+	_, _, err = run(t, o, wanted)
+	if err == nil || !strings.HasPrefix(err.Error(), "services.ssh.build.ssh: default: no agent is running") {
+		t.Errorf("without an agent: %v", err)
 	}
 }
 

@@ -29,6 +29,9 @@ type job struct {
 // newJobs makes the jobs of targets, with their files looked up and their
 // dependencies linked.
 func newJobs(targets []Target, o Options) ([]*job, error) {
+	if err := checkStdin(targets); err != nil {
+		return nil, err
+	}
 	var jobs []*job
 	byService := map[string]*job{}
 	for _, target := range targets {
@@ -56,6 +59,21 @@ func newJobs(targets []Target, o Options) ([]*job, error) {
 	}
 	linkBases(jobs)
 	return jobs, nil
+}
+
+// checkStdin refuses a second reader of standard input.
+func checkStdin(targets []Target) error {
+	var reader *Target
+	for i, target := range targets {
+		switch {
+		case target.Build.Context != stdinContext:
+		case reader == nil:
+			reader = &targets[i]
+		case !sameImage(target, *reader):
+			return fmt.Errorf("services.%s.build.context: standard input is already the context of %s", target.Service, reader.Service)
+		}
+	}
+	return nil
 }
 
 // linkBases makes a job wait for those whose images its Dockerfile names, so

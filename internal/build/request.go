@@ -60,10 +60,10 @@ func newRequest(target Target, o Options, gateway string) (request, error) {
 		return r, fmt.Errorf("%sextra_hosts: %w", where, err)
 	}
 	var err error
-	if r.cacheFrom, err = cacheEntries(build.CacheFrom, "ref"); err != nil {
+	if r.cacheFrom, err = cacheEntries(build.CacheFrom); err != nil {
 		return r, fmt.Errorf("%scache_from: %w", where, err)
 	}
-	if r.cacheTo, err = cacheEntries(build.CacheTo, "ref"); err != nil {
+	if r.cacheTo, err = cacheEntries(build.CacheTo); err != nil {
 		return r, fmt.Errorf("%scache_to: %w", where, err)
 	}
 	return r, nil
@@ -208,11 +208,11 @@ func imageLabels(target Target, o Options) map[string]string {
 
 // cacheEntries reads cache_from or cache_to: "type=registry,ref=image", or an
 // image alone.
-func cacheEntries(list []string, imageKey string) ([]cacheEntry, error) {
+func cacheEntries(list []string) ([]cacheEntry, error) {
 	var entries []cacheEntry
 	for _, text := range list {
 		if !strings.Contains(text, "=") {
-			entries = append(entries, cacheEntry{kind: "registry", attrs: map[string]string{imageKey: text}})
+			entries = append(entries, cacheEntry{kind: "registry", attrs: map[string]string{"ref": text}})
 			continue
 		}
 		fields, err := parseFields(text)

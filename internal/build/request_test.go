@@ -90,6 +90,34 @@ func TestCacheEntriesAndSSHKeysAreRefusedWhenMalformed(t *testing.T) {
 	}
 }
 
+func TestOnlyOneServiceReadsStandardInput(t *testing.T) {
+	one := Target{Service: "one", Tags: []string{"one"}, Build: types.BuildConfig{Context: "-"}}
+	two := one
+	two.Service, two.Tags = "two", []string{"two"}
+	_, err := newJobs([]Target{one, two}, Options{Stdin: strings.NewReader("FROM scratch\n# " + strings.Repeat("x", 9000))})
+	if err == nil || err.Error() != "services.two.build.context: standard input is already the context of one" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestLocalCachesAreOfferedToTheBuilder(t *testing.T) {
+	dir := write(t, map[string]string{"Dockerfile": "FROM scratch\n"})
+	wanted := Target{Service: "web", Tags: []string{"web"}, Build: types.BuildConfig{
+		Context: dir, CacheFrom: types.StringList{"type=local,src=" + dir + "/absent"}, CacheTo: types.StringList{"type=local,dest=" + dir + "/new"},
+	}}
+	jobs, err := newJobs([]Target{wanted}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := newGroups(t.Context(), jobs, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(groups[0].caches) != 1 || groups[0].caches["local:"+dir+"/new"] == nil {
+		t.Errorf("caches %v", groups[0].caches)
+	}
+}
+
 func TestKeysWithoutEffectAreToldOnce(t *testing.T) {
 	var events event.Recorder
 	o := Options{Engine: engine.Info{APIVersion: "1.41"}, Sink: &events}

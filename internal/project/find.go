@@ -84,12 +84,19 @@ func (at place) children() func(yield func(string, place) bool) {
 	}
 }
 
-// follow resolves a dotted path as libraries write it (a.b.0, a.b.[], a[b].c) to the
+// anyItem stands for the [] of a dotted path: some item of a list.
+const anyItem = "\x00"
+
+// dotted resolves a dotted path as libraries write it (a.b.0, a.b.[], a[b].c) to the
 // nodes that it names: keys may hold dots themselves, so the files decide. needle is
 // text that the node must hold where "[]" stands for any element. rest is what no
 // key matched.
 func (s *sources) dotted(text, needle string) (best place, rest string) {
-	text = strings.NewReplacer("[]", "[]", "[", ".", "].", ".", "]", "").Replace(strings.ReplaceAll(text, ".[]", ".\x00"))
+	path, tail, spaced := strings.Cut(text, " ")
+	path = strings.NewReplacer(".[]", "."+anyItem, "[", ".", "].", ".", "]", "").Replace(path)
+	if text = path; spaced {
+		text += " " + tail
+	}
 	rest = text
 	for _, src := range s.files {
 		for _, doc := range src.docs {
@@ -99,7 +106,7 @@ func (s *sources) dotted(text, needle string) (best place, rest string) {
 			}
 		}
 	}
-	return best, strings.TrimLeft(strings.ReplaceAll(rest, "\x00", "[]"), ". :")
+	return best, strings.TrimLeft(strings.ReplaceAll(rest, anyItem, "[]"), ". :")
 }
 
 // descend goes down from a place as far as text leads.
@@ -112,8 +119,8 @@ func descend(at place, text, needle string) (best place, rest string) {
 	}
 	for name, next := range at.children() {
 		left, ok := strings.CutPrefix(text, name)
-		if at.node.Kind == yaml.SequenceNode && strings.HasPrefix(text, "\x00") {
-			left, ok = text[1:], needle == "" || holds(next.node, needle)
+		if at.node.Kind == yaml.SequenceNode && strings.HasPrefix(text, anyItem) {
+			left, ok = text[len(anyItem):], needle == "" || holds(next.node, needle)
 		}
 		if !ok || left != "" && !strings.ContainsRune(". :'", rune(left[0])) {
 			continue

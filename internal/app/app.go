@@ -77,6 +77,7 @@ type processEngine interface {
 	Attach(ctx context.Context, id string, opt engine.AttachOptions, streams engine.Streams) error
 	WaitContainer(ctx context.Context, id string) (int, error)
 	ResizeContainer(ctx context.Context, id string, size engine.Size) error
+	Stats(ctx context.Context, id string, stream bool, each func(engine.Stats) error) error
 }
 
 // App runs verbs.

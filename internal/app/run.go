@@ -238,6 +238,9 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 			if closed(h.joined.detached) {
 				return 0, true, nil
 			}
+			if outErr != nil && h.stay {
+				return 1, true, outErr
+			}
 			if outErr != nil && over == nil {
 				err = outErr
 				go h.end(whole, stopped) // nobody reads what it writes, or the engine is lost

@@ -156,3 +156,22 @@ func TestAFailedWaitShowsProbeAndLog(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanTellsByItsExitCodeWhetherThereIsSomethingToDo(t *testing.T) {
+	for _, tt := range []struct {
+		plan   app.PlanResult
+		code   int
+		stderr string
+	}{
+		{app.PlanResult{}, 0, ""},
+		{app.PlanResult{Changes: true}, 2, ""},
+		{app.PlanResult{Changes: true, Problems: []string{"port 80 is taken"}}, 1, "port 80 is taken\n"},
+		{app.PlanResult{Consents: []string{"drop the volume?"}}, 0, "warning: up will ask: drop the volume?\n"},
+	} {
+		w := newWorld(t, "plan")
+		w.app.plan = tt.plan
+		if code := w.run(); code != tt.code || w.stderr.String() != tt.stderr {
+			t.Errorf("%+v: exit code %d, standard error %q", tt.plan, code, w.stderr.String())
+		}
+	}
+}

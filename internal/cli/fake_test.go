@@ -29,6 +29,7 @@ type fakeApp struct {
 	during     func(context.Context) // called within each verb
 	openEngine bool                  // each verb asks for the engine
 	control    app.Control
+	plan       app.PlanResult
 	attached   func(logs.Sink)
 	told       *event.Event // each verb tells this
 }
@@ -53,6 +54,10 @@ func (f *fakeApp) Settings(app.ProjectOptions) (map[string]string, error) { retu
 
 func (f *fakeApp) Up(ctx context.Context, r app.UpRequest) (app.UpResult, error) {
 	return app.UpResult{}, f.got(ctx, r)
+}
+
+func (f *fakeApp) Plan(ctx context.Context, r app.UpRequest) (app.PlanResult, error) {
+	return f.plan, f.got(ctx, r)
 }
 
 func (f *fakeApp) UpAttached(ctx context.Context, r app.UpRequest, at app.AttachRequest, sink logs.Sink, c app.Control) (int, error) {

@@ -87,6 +87,18 @@ func TestUpFlagsBecomeItsRequest(t *testing.T) {
 	})
 }
 
+func TestPlanTakesTheOptionsOfUp(t *testing.T) {
+	checkRequests(t, newPlan, []requestCase[planOptions]{
+		{line: "plan", want: planOptions{Format: "text"}},
+		{line: "plan --force-recreate --scale web=2 --no-deps -V --no-start --take-over --format json -o p.json web", want: planOptions{
+			Format: "json", Out: "p.json", UpRequest: app.UpRequest{ForceRecreate: true, Scale: map[string]int{"web": 2}, NoDeps: true,
+				RenewAnonVolumes: true, NoStart: true, TakeOver: true, Services: []string{"web"}}}},
+	})
+	checkRequests(t, newUp, []requestCase[upOptions]{
+		{line: "up -d --plan /p.json --accept-volume-removal", want: upOptions{Detach: true, UpRequest: app.UpRequest{PlanFile: "/p.json", AcceptVolumeRemoval: true}}},
+	})
+}
+
 func TestGlobalFlagsSayWhichProject(t *testing.T) {
 	checkRequests(t, newCreate, []requestCase[app.UpRequest]{
 		{line: "-f a.yaml -f b.yaml -p shop --profile x --profile y --env-file e --project-directory /d create", want: app.UpRequest{NoStart: true, Project: app.ProjectOptions{

@@ -88,6 +88,7 @@ func (s *session) register(root *cobra.Command) {
 	}
 	add(true, newVersion(s, nil))
 	add(has[attacher](s), newUp(s, nil))
+	add(has[planner](s), newPlan(s, nil))
 	add(has[upper](s), newCreate(s, nil))
 	add(has[upper](s), newScale(s, nil))
 	add(has[downer](s), newDown(s, nil))

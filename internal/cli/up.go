@@ -62,6 +62,8 @@ which stops them.`,
 	addTimeout(flags, &o.Timeout, "Seconds a container gets to stop by itself")
 	addLockTimeout(flags, &o.LockTimeout)
 	addTakeOver(flags, &o.TakeOver)
+	flags.BoolVar(&o.AcceptVolumeRemoval, "accept-volume-removal", false, "Agree to losing the data of volumes that have to be made anew; --yes does not")
+	flags.StringVar(&o.PlanFile, "plan", "", "Do exactly what this file of berth plan --out says, or nothing")
 	addAttachFlags(flags, &o)
 
 	runF = runF.or(shown(s, "up", runUp))
@@ -71,6 +73,9 @@ which stops them.`,
 			return err
 		}
 		if err := checkAttach(cmd, &o); err != nil {
+			return err
+		}
+		if err := s.checkPlanFile(cmd, &o.UpRequest); err != nil {
 			return err
 		}
 		o.Detach = o.Detach || o.Wait || o.NoStart
@@ -106,6 +111,19 @@ func checkAttach(cmd *cobra.Command, o *upOptions) error {
 		return conflict(cmd, "--detach cannot be combined with --abort-on-container-exit, --abort-on-container-failure, --exit-code-from, --attach or --attach-dependencies")
 	}
 	return nil
+}
+
+// checkPlanFile completes --plan, which leaves nothing else to be chosen.
+func (s *session) checkPlanFile(cmd *cobra.Command, r *app.UpRequest) error {
+	if r.PlanFile == "" {
+		return nil
+	}
+	if len(r.Services) > 0 {
+		return conflict(cmd, "--plan takes no services: the plan has its own")
+	}
+	path, err := s.absolute(r.PlanFile)
+	r.PlanFile = path
+	return err
 }
 
 // addTakeOver adds the consent to act on what another directory's files made.

@@ -51,30 +51,30 @@ func imageRefs(p *types.Project, separator string) []string {
 	return out
 }
 
-// images sees to it that every image the services need is local: it pulls and
-// builds as the pull policies say and reads the images anew where it did.
-func (a *App) images(ctx context.Context, s *upState, refs []string) error {
-	work, err := a.imageWork(s, refs)
-	if err != nil {
-		return err
-	}
-	if len(work.pull) == 0 && len(work.build) == 0 {
+// finishImages pulls and builds what is to be pulled and built, and works out the
+// desired state again with what came of it.
+func (a *App) finishImages(ctx context.Context, s *upState) error {
+	if len(s.work.pull) == 0 && len(s.work.build) == 0 {
 		return nil
 	}
 	if s.request.DryRun {
-		a.rehearseImages(work)
+		a.rehearseImages(s.work)
 		return nil
 	}
-	if err := a.pullAll(ctx, s.engine, work.pull, s.request.QuietPull); err != nil {
+	if err := a.pullAll(ctx, s.engine, s.work.pull, s.request.QuietPull); err != nil {
 		return err
 	}
-	if len(work.build) > 0 {
-		if err := a.buildServices(ctx, s.engine, s.loaded, work.build, s.request.QuietBuild, BuildRequest{}); err != nil {
+	if len(s.work.build) > 0 {
+		if err := a.buildServices(ctx, s.engine, s.loaded, s.work.build, s.request.QuietBuild, BuildRequest{}); err != nil {
 			return err
 		}
 	}
-	s.actual.Images, err = s.engine.Images(ctx, refs...)
-	return err
+	var err error
+	s.actual.Images, err = s.engine.Images(ctx, imageRefs(s.loaded.Project, separator(s.request.Project))...)
+	if err != nil {
+		return err
+	}
+	return a.redesire(ctx, s)
 }
 
 // imageWork is what must be pulled and built.

@@ -26,6 +26,9 @@ type UpResult struct {
 // Up brings services to what the files say: images first, then one plan for
 // everything else.
 func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
+	if r.PlanFile != "" {
+		return a.applySaved(ctx, r)
+	}
 	s, err := a.prepare(ctx, r)
 	if err != nil {
 		return UpResult{}, err
@@ -41,24 +44,32 @@ func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
 	return a.carryOut(ctx, s, p)
 }
 
-// preflight reports all that stands in a plan's way, before anything is changed.
+// preflight refuses a plan that something stands in the way of, before anything
+// is changed.
 func (a *App) preflight(ctx context.Context, e Engine, p *plan.Plan) error {
-	found := p.Problems
-	if preflight.Needed(p) {
-		all, err := e.Containers(ctx, engine.ContainerFilter{})
-		if err != nil {
-			return err
-		}
-		var host preflight.Host
-		if preflight.OnThisMachine(e.Endpoint()) {
-			host = preflight.LocalHost{}
-		}
-		found = append(found, preflight.Check(p, all, host)...)
+	found, err := a.obstacles(ctx, e, p)
+	if err == nil && len(found) > 0 {
+		err = &problems{found}
 	}
-	if len(found) > 0 {
-		return &problems{found}
+	return err
+}
+
+// obstacles are a plan's own problems and those that a look at the whole engine
+// and the host shows.
+func (a *App) obstacles(ctx context.Context, e Engine, p *plan.Plan) ([]plan.Problem, error) {
+	found := append([]plan.Problem(nil), p.Problems...)
+	if !preflight.Needed(p) {
+		return found, nil
 	}
-	return nil
+	all, err := e.Containers(ctx, engine.ContainerFilter{})
+	if err != nil {
+		return nil, err
+	}
+	var host preflight.Host
+	if preflight.OnThisMachine(e.Endpoint()) {
+		host = preflight.LocalHost{}
+	}
+	return append(found, preflight.Check(p, all, host)...), nil
 }
 
 // upState is what the stages of Up hand on.
@@ -69,13 +80,28 @@ type upState struct {
 	actual  *actual.State
 	desired *desired.State
 	adopted map[string][]engine.Change
+	work    imageWork // what was, or is still, to be pulled and built
 	// release gives the project's lock back; it may be called more than once.
 	release func()
 }
 
-// prepare loads the files, takes the lock and a snapshot, sees to the images and
-// works out the desired state. The caller releases the lock.
+// prepare takes a snapshot, sees to the images and works out the desired state.
+// The caller releases the lock.
 func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
+	s, err := a.begin(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.finishImages(ctx, s); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// begin loads the files, takes the lock and a snapshot, and works out the
+// desired state with the images as they are.
+func (a *App) begin(ctx context.Context, r UpRequest) (*upState, error) {
 	e, err := a.connect()
 	if err != nil {
 		return nil, err
@@ -93,15 +119,23 @@ func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
 			return nil, err
 		}
 	}
-	if err := a.compareStates(ctx, s); err != nil {
+	if err := a.readStates(ctx, s); err != nil {
 		s.release()
 		return nil, err
 	}
 	return s, nil
 }
 
-// compareStates reads the actual state and works out the desired one.
+// compareStates reads the states and sees to the images.
 func (a *App) compareStates(ctx context.Context, s *upState) error {
+	if err := a.readStates(ctx, s); err != nil {
+		return err
+	}
+	return a.finishImages(ctx, s)
+}
+
+// readStates reads the actual state and works out the desired one.
+func (a *App) readStates(ctx context.Context, s *upState) error {
 	r, p := s.request, s.loaded.Project
 	refs := imageRefs(p, separator(r.Project))
 	var err error
@@ -112,10 +146,17 @@ func (a *App) compareStates(ctx context.Context, s *upState) error {
 	if err := a.refuseForeign(s.actual, p.WorkingDir, r.TakeOver); err != nil {
 		return err
 	}
-	if err := a.images(ctx, s, refs); err != nil {
+	s.work, err = a.imageWork(s, refs)
+	if err != nil {
 		return err
 	}
-	s.desired, err = a.desire(s.loaded, r.Project, s.actual.Images)
+	return a.redesire(ctx, s)
+}
+
+// redesire works out the desired state with the images that are known now.
+func (a *App) redesire(ctx context.Context, s *upState) error {
+	var err error
+	s.desired, err = a.desire(s.loaded, s.request.Project, s.actual.Images)
 	if err != nil {
 		return err
 	}

@@ -244,6 +244,9 @@ type AttachOptions struct {
 	Stdin      bool
 	DetachKeys string
 	Logs       bool // replay what it has written so far
+	// Ready, if set, is called once the engine has accepted the connection,
+	// before the first byte passes.
+	Ready func()
 }
 
 // ProcessList is the answer of top: one row of values per process.

@@ -3,24 +3,15 @@ package docker
 import (
 	"context"
 	"io"
-	"io/fs"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
-)
 
-// PathStat describes a path in a container.
-type PathStat struct {
-	Name       string
-	Size       int64 // bytes
-	Mode       fs.FileMode
-	ModTime    time.Time
-	LinkTarget string
-}
+	"github.com/berth-dev/berth/internal/engine"
+)
 
 // StatPath describes a path in a container, running or not; ErrNotFound if
 // there is none.
-func (e *Engine) StatPath(ctx context.Context, id, path string) (PathStat, error) {
+func (e *Engine) StatPath(ctx context.Context, id, path string) (engine.PathStat, error) {
 	var stat container.PathStat
 	err := e.act(ctx, "look at", id+":"+path, func() (err error) {
 		stat, err = e.cli.ContainerStatPath(ctx, id, path)
@@ -30,7 +21,7 @@ func (e *Engine) StatPath(ctx context.Context, id, path string) (PathStat, error
 }
 
 // CopyFrom gives a tar archive of a path in a container; the caller closes it.
-func (e *Engine) CopyFrom(ctx context.Context, id, path string) (io.ReadCloser, PathStat, error) {
+func (e *Engine) CopyFrom(ctx context.Context, id, path string) (io.ReadCloser, engine.PathStat, error) {
 	var archive io.ReadCloser
 	var stat container.PathStat
 	err := e.act(ctx, "copy from", id+":"+path, func() (err error) {
@@ -49,21 +40,12 @@ func (e *Engine) CopyTo(ctx context.Context, id, dir string, archive io.Reader, 
 	})
 }
 
-func convertStat(stat container.PathStat) PathStat {
-	return PathStat{Name: stat.Name, Size: stat.Size, Mode: stat.Mode, ModTime: stat.Mtime, LinkTarget: stat.LinkTarget}
-}
-
-// CommitOptions say how an image is made of a container.
-type CommitOptions struct {
-	Reference string
-	Comment   string
-	Author    string
-	Changes   []string // Dockerfile instructions
-	Pause     bool     // freeze the container meanwhile
+func convertStat(stat container.PathStat) engine.PathStat {
+	return engine.PathStat{Name: stat.Name, Size: stat.Size, Mode: stat.Mode, ModTime: stat.Mtime, LinkTarget: stat.LinkTarget}
 }
 
 // Commit makes an image of a container's file system and returns its ID.
-func (e *Engine) Commit(ctx context.Context, id string, opts CommitOptions) (string, error) {
+func (e *Engine) Commit(ctx context.Context, id string, opts engine.CommitOptions) (string, error) {
 	var image string
 	err := e.act(ctx, "commit container", id, func() error {
 		answer, err := e.cli.ContainerCommit(ctx, id, container.CommitOptions{

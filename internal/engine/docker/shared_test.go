@@ -221,7 +221,7 @@ func TestCommitExportAndCopyTravelAsArchives(t *testing.T) {
 	if n, err := io.Copy(io.Discard, export); n < 1000 || errors.Join(err, export.Close()) != nil {
 		t.Error(n, err)
 	}
-	image, err := e.Commit(ctx, id, CommitOptions{Changes: []string{"ENV A=1"}, Comment: "a test"})
+	image, err := e.Commit(ctx, id, engine.CommitOptions{Changes: []string{"ENV A=1"}, Comment: "a test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,9 @@ func (e *Engine) Attach(ctx context.Context, id string, opts engine.AttachOption
 	if err != nil {
 		return e.fail(op, id, err)
 	}
+	if opts.Ready != nil {
+		opts.Ready()
+	}
 	if !opts.Stdin {
 		streams.In = nil
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,10 @@ func (b Behaviour) Check(t *testing.T, e FullEngine) {
 	t.Helper()
 	var chance [4]byte
 	_, _ = rand.Read(chance[:]) // documented never to fail
-	s := &subject{T: t, e: e, project: "bc" + hex.EncodeToString(chance[:])}
+	s := &subject{
+		T: t, e: e, project: "bc" + hex.EncodeToString(chance[:]),
+		address: fmt.Sprintf("127.%d.%d.%d", chance[0], chance[1], 1+chance[2]%250),
+	}
 	t.Cleanup(s.clean)
 	b.check(s)
 }
@@ -64,7 +68,7 @@ func Behaviours() []Behaviour {
 	for _, group := range [][]Behaviour{
 		containerBehaviours(), nameBehaviours(), stopBehaviours(), politeStopBehaviours(), killBehaviours(),
 		startBehaviours(), restartBehaviours(),
-		healthBehaviours(), networkBehaviours(), volumeBehaviours(), anonymousVolumeBehaviours(), imageBehaviours(),
+		healthBehaviours(), networkBehaviours(), endpointBehaviours(), volumeBehaviours(), anonymousVolumeBehaviours(), imageBehaviours(),
 		eventBehaviours(), policyEventBehaviours(), eventStreamBehaviours(),
 		logBehaviours(), execBehaviours(), attachBehaviours(), compareBehaviours(),
 	} {
@@ -90,6 +94,7 @@ type subject struct {
 	*testing.T
 	e       FullEngine
 	project string
+	address string // of the loopback network, for host ports
 }
 
 // clean removes everything that carries the test's project label.
@@ -143,7 +148,7 @@ func (s *subject) spec(name string, command ...string) engine.ContainerSpec {
 func (s *subject) published(name, port string) engine.ContainerSpec {
 	spec := s.sleeper(name)
 	spec.NetworkMode = "bridge"
-	spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: port, Protocol: "tcp", HostIP: testAddress}}
+	spec.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: port, Protocol: "tcp", HostIP: s.address}}
 	return spec
 }
 

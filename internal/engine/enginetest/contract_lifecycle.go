@@ -269,20 +269,19 @@ func aPausedContainerSaysSo(s *subject) {
 	s.refused(s.e.UnpauseContainer(s.Context(), id), nil, "is not paused")
 }
 
-// Ports of the suite, on an address that nothing else on a machine takes.
+// Ports of the suite, on an address of the test's own.
 const (
-	testAddress = "127.77.66.55"
-	fixedPort   = "18471"
-	portsOfTwo  = "18481-18482"
+	fixedPort  = "18471"
+	portsOfTwo = "18481-18482"
 )
 
 func aHostPortIsHadByOne(s *subject) {
 	first, second := s.run(s.published("a", fixedPort)), s.create(s.published("b", fixedPort))
-	want := engine.Port{HostIP: testAddress, Published: 18471, Target: 80, Protocol: "tcp"}
+	want := engine.Port{HostIP: s.address, Published: 18471, Target: 80, Protocol: "tcp"}
 	if got := s.row(first).Ports; len(got) != 1 || got[0] != want {
 		s.Errorf("got %+v", got)
 	}
-	s.refused(s.e.StartContainer(s.Context(), second), engine.ErrPortTaken, testAddress+":"+fixedPort)
+	s.refused(s.e.StartContainer(s.Context(), second), engine.ErrPortTaken, s.address+":"+fixedPort)
 	c := s.row(second)
 	equal(s, "state after the refusal", c.State, engine.Created)
 	equal(s, "exit code in the list after the refusal", c.ExitCode, 0)

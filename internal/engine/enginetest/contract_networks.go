@@ -33,6 +33,15 @@ func networkBehaviours() []Behaviour {
 			s.fine(err)
 			equal(s, "networks of others", len(list), 0)
 		}},
+		{"a network gets a subnet if it brings none", func(s *subject) {
+			s.network("n")
+			list, err := s.e.Networks(s.Context(), s.project)
+			s.fine(err)
+			ipam := list[0].IPAM
+			if ipam.Driver != "default" || len(ipam.Config) != 1 || ipam.Config[0].Subnet == "" || ipam.Config[0].Gateway == "" {
+				s.Errorf("got %+v", ipam)
+			}
+		}},
 		{"a missing network is not found at the start", func(s *subject) {
 			spec := s.sleeper("a")
 			spec.Networks = []engine.Endpoint{{Network: s.name("missing")}}
@@ -47,6 +56,12 @@ func networkBehaviours() []Behaviour {
 			s.refused(s.e.ConnectNetwork(s.Context(), missing, id, engine.Endpoint{Network: missing}), engine.ErrNotFound, "not found")
 			s.refused(s.e.DisconnectNetwork(s.Context(), missing, id, false), engine.ErrNotFound, "not found")
 		}},
+	}
+}
+
+// endpointBehaviours are about containers on networks.
+func endpointBehaviours() []Behaviour {
+	return []Behaviour{
 		{"a network is in use while a container on it runs", aNetworkIsInUse},
 		{"a container joins all of its networks under its aliases", aContainerJoinsItsNetworks},
 		{"a running container is connected and disconnected", aRunningContainerIsConnected},

@@ -6,7 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/berth-dev/berth/internal/engine"
 )
@@ -56,8 +57,10 @@ func (e *Engine) CreateNetwork(ctx context.Context, spec engine.NetworkSpec) (st
 		c := spec.Config
 		n := engine.Network{
 			Name: spec.Name, Driver: c.Driver, Internal: c.Internal, Attachable: c.Attachable,
-			EnableIPv6: c.EnableIPv6 != nil && *c.EnableIPv6, EnableIPv4: c.EnableIPv4 == nil || *c.EnableIPv4,
-			Options: maps.Clone(map[string]string(c.DriverOpts)), IPAM: c.Ipam, Labels: maps.Clone(spec.Labels), Scope: "local",
+			EnableIPv6: c.EnableIPv6 != nil && *c.EnableIPv6,
+			// Older engines do not know the field.
+			EnableIPv4: !e.apiBelow(47) && (c.EnableIPv4 == nil || *c.EnableIPv4),
+			Options:    maps.Clone(map[string]string(c.DriverOpts)), IPAM: c.Ipam, Labels: maps.Clone(spec.Labels), Scope: "local",
 		}
 		if n.Driver == "" {
 			n.Driver = "bridge"
@@ -70,11 +73,19 @@ func (e *Engine) CreateNetwork(ctx context.Context, spec engine.NetworkSpec) (st
 	return id, err
 }
 
-// addNetwork adds a network under a new ID. The caller holds the mutex.
+// addNetwork adds a network under a new ID, with a subnet if it brings none.
+// The caller holds the mutex.
 func (e *Engine) addNetwork(n engine.Network) *network {
-	n.ID, n.Created = e.newID("network"), time.Now()
-	const firstSubnet, hosts = 17, 1 // Docker's first bridge; .1 is the gateway
-	added := &network{Network: n, subnet: firstSubnet + len(e.networks), last: hosts}
+	n.ID, n.Created = e.newID("network"), e.now()
+	const firstSubnet, subnets, gateway = 17, 200, 1 // as Docker numbers its bridges
+	added := &network{Network: n, subnet: firstSubnet + len(e.networks)%subnets, last: gateway}
+	if n.IPAM.Driver == "" {
+		added.IPAM.Driver = "default"
+	}
+	if len(n.IPAM.Config) == 0 && n.Driver != "host" && n.Driver != "null" {
+		prefix := fmt.Sprintf("172.%d.0.", added.subnet)
+		added.IPAM.Config = []*types.IPAMPool{{Subnet: prefix + "0/16", Gateway: prefix + "1"}}
+	}
 	e.networks[n.ID] = added
 	return added
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// CreateContainer creates a container with one request. Two things need more:
+// CreateContainer creates a container with one request. The warnings are the
+// engine's, and one for each key it is too old for. Two things need more:
 // each further network on an engine before API 1.44, and use_api_socket, which
 // copies a file in. If one of those fails, the container is removed again.
 func (e *Engine) CreateContainer(ctx context.Context, spec engine.ContainerSpec) (engine.CreatedContainer, error) {
@@ -30,7 +31,18 @@ func (e *Engine) CreateContainer(ctx context.Context, spec engine.ContainerSpec)
 		remove := e.RemoveContainer(context.WithoutCancel(ctx), answer.ID, engine.RemoveOptions{Force: true, Volumes: true})
 		return engine.CreatedContainer{}, errors.Join(err, remove)
 	}
-	return engine.CreatedContainer{ID: answer.ID, Warnings: answer.Warnings}, nil
+	return engine.CreatedContainer{ID: answer.ID, Warnings: append(answer.Warnings, leftOut(spec, request.api)...)}, nil
+}
+
+// leftOut are the keys that the engine is too old for, in words.
+func leftOut(spec engine.ContainerSpec, api string) []string {
+	var warnings []string
+	for _, gap := range Unsupported(spec, api) {
+		if gap.NeedsAPI != "" {
+			warnings = append(warnings, gap.Text(api)+"; it is left out")
+		}
+	}
+	return warnings
 }
 
 // complete does what a create request cannot hold.

@@ -146,7 +146,7 @@ func (e *Engine) failRegistry(op, name string, err error) error {
 // failures of the network driver and of registries as status 500 with nothing
 // but words.
 const (
-	portTaken = "port is already allocated|address already in use|ports are not available|failed to bind host port|port is already in use"
+	portTaken = "port is already allocated|all ports are allocated|address already in use|ports are not available|failed to bind host port|port is already in use"
 	inUse     = "has active endpoints|volume is in use|image is being used|image is referenced|is in use by"
 	denied    = "pull access denied|unauthorized|authentication required|access denied|access to the resource is denied|denied: |no basic auth|incorrect username or password|403 forbidden"
 	missing   = "manifest unknown|no such image|repository name not known|no matching manifest"

@@ -474,3 +474,14 @@ func TestAClassicBuildSendsItsContextAndGivesTheImage(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAKeyThatIsLeftOutIsSaidInTheWarnings(t *testing.T) {
+	_, e := newWire(t, "1.42", map[string]http.HandlerFunc{"POST /containers/create": reply(201, `{"Id":"abc"}`)})
+	spec := webSpec()
+	spec.Service.Annotations = types.Mapping{"a": "b"}
+	answer, err := e.CreateContainer(t.Context(), spec)
+	want := "services.web.annotations needs Engine API 1.43, this engine speaks 1.42; it is left out"
+	if err != nil || len(answer.Warnings) != 1 || answer.Warnings[0] != want {
+		t.Error(answer, err)
+	}
+}

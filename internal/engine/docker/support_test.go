@@ -35,7 +35,10 @@ func TestTheEngineShowsWhatTheFileAsks(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) { showSupport(t, filepath.Base(file)) })
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			showSupport(t, filepath.Base(file))
+		})
 	}
 }
 

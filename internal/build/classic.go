@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/event"
@@ -21,8 +22,10 @@ import (
 const withBuildKit feature = 39
 
 // isWithoutBuildKit tells by the answer to a dial whether the engine has none.
+// An upgrade that is refused comes with its HTTP status in the text only.
 func isWithoutBuildKit(err error) bool {
-	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrUnsupported)
+	return err != nil && (errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrUnsupported) ||
+		strings.Contains(err.Error(), "received 404"))
 }
 
 // classic builds all jobs with the builder from before BuildKit, one after the

@@ -51,7 +51,19 @@ func run(t testing.TB, o Options, targets ...Target) (map[string]Result, string,
 	}
 	o.Display.Out = &shown
 	results, err := Run(t.Context(), newHijacker(t), targets, o)
+	forget(t, results)
 	return results, shown.String(), err
+}
+
+// forget removes images when the test ends, also those that lost their names to
+// a later build.
+func forget(t testing.TB, results map[string]Result) {
+	t.Helper()
+	t.Cleanup(func() {
+		for _, result := range results {
+			remove(t, result.ImageID)
+		}
+	})
 }
 
 // inspect returns the engine's description of an image.

@@ -35,9 +35,11 @@ func sent(t testing.TB, o Options, targets ...Target) int64 {
 	var shown bytes.Buffer
 	o.Display = Display{Mode: "plain", Out: &shown}
 	dialer := newHijacker(t)
-	if _, err := Run(t.Context(), dialer, targets, o); err != nil {
+	results, err := Run(t.Context(), dialer, targets, o)
+	if err != nil {
 		t.Fatalf("%v\n%s", err, shown.String())
 	}
+	forget(t, results)
 	return dialer.sent.Load()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/actual"
@@ -44,9 +45,9 @@ func (a *App) Exec(ctx context.Context, r ExecRequest, streams engine.Streams) (
 		Privileged: r.Privileged, TTY: r.TTY && !r.Detach, Detach: r.Detach,
 	}, streams)
 	if err != nil {
-		return 1, startFailure(err)
+		return 1, startFailure(r.Service, err)
 	}
-	return code, catch.finish(code, c.Name)
+	return code, catch.finish(code, r.Service)
 }
 
 // refusalCatcher keeps the engine's words out of the output of a command that
@@ -86,15 +87,15 @@ func (w *refusalCatcher) flush() error {
 
 // finish turns the words into an error if the exit code says that they are the
 // engine's.
-func (w *refusalCatcher) finish(code int, container string) error {
+func (w *refusalCatcher) finish(code int, service string) error {
 	if w.held == nil || code != exitNotExecutable && code != exitNotFound {
 		return w.flush()
 	}
 	text := strings.TrimSpace(strings.TrimPrefix(string(w.held), refusalPrefix))
-	err := startFailure(&engine.Error{Op: "execute a command in", Name: container, Text: text})
+	err := startFailure(service, &engine.Error{Op: "execute a command in service", Name: service, Text: text})
 	var known *startError
 	if !errors.As(err, &known) {
-		err = &startError{err, code}
+		err = &startError{text: err.Error(), code: code, err: err}
 	}
 	return err
 }
@@ -151,37 +152,42 @@ func (a *App) resolveEnv(o ProjectOptions, entries []string) ([]string, error) {
 
 // startError is an engine's refusal to start a process, with a shell's code.
 type startError struct {
-	error
+	text string
 	code int
+	err  error
 }
+
+// Error says what could not be run and why.
+func (e *startError) Error() string { return e.text }
 
 // ExitCode is 127 for a command that does not exist and 126 for one that cannot
 // be executed.
 func (e *startError) ExitCode() int { return e.code }
 
-func (e *startError) Unwrap() error { return e.error }
+func (e *startError) Unwrap() error { return e.err }
 
-// startFailure recognises in the engine's words why a process could not be
-// started: runtimes have no codes for it.
-func startFailure(err error) error {
+// startFailure recognises in the engine's words why a process of a service could
+// not be started: runtimes have no codes for it.
+func startFailure(service string, err error) error {
 	var refusal *engine.Error
-	if !errors.As(err, &refusal) || !strings.Contains(refusal.Text, "exec") {
+	if !errors.As(err, &refusal) {
 		return err
 	}
+	text := refusal.Text
 	has := func(words ...string) bool {
-		for _, w := range words {
-			if strings.Contains(refusal.Text, w) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
-	named := has(`exec: "`, "fork/exec") // it is about the command, not about a mount or the working directory
+	// Words about mounts and working directories are the same but for this.
+	from := strings.Index(text, `exec: "`)
+	code := 0
 	switch {
-	case named && has("executable file not found", "no such file or directory", "cannot find the file"):
-		return &startError{err, exitNotFound}
-	case named && has("permission denied", "is a directory", "not a directory"), has("exec format error"):
-		return &startError{err, exitNotExecutable}
+	case from >= 0 && has("executable file not found", "no such file or directory", "cannot find the file"):
+		code = exitNotFound
+	case from >= 0 && has("permission denied", "is a directory", "not a directory"), has("exec format error"):
+		code = exitNotExecutable
+	default:
+		return err
 	}
-	return err
+	text = strings.TrimSuffix(text[max(from, 0):], ": unknown")
+	return &startError{text: fmt.Sprintf("service %s: %s", service, text), code: code, err: err}
 }

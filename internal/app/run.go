@@ -14,6 +14,9 @@ import (
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
+// defaultGrace is the engine's stop_grace_period.
+const defaultGrace = 10 * time.Second
+
 // oneOffLimit bounds creating a one-off container, and removing it.
 const oneOffLimit = 2 * time.Minute
 
@@ -126,7 +129,7 @@ func (o *oneOff) run(ctx context.Context) (code int, err error) {
 	}
 	if o.request.Detach {
 		if err := o.app.engine.StartContainer(ctx, o.id); err != nil {
-			return 1, startFailure(err)
+			return 1, startFailure(o.request.Service, err)
 		}
 		left = true
 		_, err := io.WriteString(o.streams.Out, o.id+"\n")
@@ -193,10 +196,13 @@ func (o *oneOff) foreground(ctx context.Context) (code int, left bool, err error
 		return 1, false, context.Cause(ctx)
 	}
 	if err := o.app.engine.StartContainer(whole, o.id); err != nil {
-		return 1, false, startFailure(err)
+		return 1, false, startFailure(o.request.Service, err)
 	}
 	go o.app.resize(whole, o.id, o.streams.Resize)
-	h := &held{app: o.app, id: o.id, joined: j, control: o.control}
+	h := &held{app: o.app, id: o.id, joined: j, control: o.control, patience: defaultGrace}
+	if grace := o.spec.Service.StopGracePeriod; grace != nil {
+		h.patience = time.Duration(*grace)
+	}
 	return h.wait(ctx)
 }
 
@@ -208,6 +214,13 @@ type held struct {
 	control Control
 	// stay leaves the container running when the context ends.
 	stay bool
+	// patience is how long the process has for ending after a SIGINT, which it
+	// may just as well ignore, before it is stopped.
+	patience time.Duration
+
+	ending  bool
+	stopped chan error // of the request that stops it
+	late    <-chan time.Time
 }
 
 // outcome is the end of a container.
@@ -217,7 +230,8 @@ type outcome struct {
 }
 
 // wait returns the exit code once the container has ended and all it wrote has
-// been read. An interrupt stops it; the second one kills it.
+// been read; left says that it goes on running. The end of the context stops
+// the container, unless it is to stay; Faster kills it.
 func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -226,24 +240,23 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 		code, err := h.app.engine.WaitContainer(whole, h.id)
 		ended <- outcome{code, err}
 	}()
+	h.stopped = make(chan error, 1)
 	output, interrupt, faster := h.joined.ended, ctx.Done(), h.control.Faster
 	var over *outcome
-	stopped := make(chan error, 1)
 	for over == nil || output != nil {
 		select {
 		case o := <-ended:
 			over, ended = &o, nil
 		case outErr := <-output:
 			output = nil
-			if closed(h.joined.detached) {
+			switch {
+			case closed(h.joined.detached):
 				return 0, true, nil
-			}
-			if outErr != nil && h.stay {
+			case outErr != nil && h.stay:
 				return 1, true, outErr
-			}
-			if outErr != nil && over == nil {
+			case outErr != nil && over == nil:
 				err = outErr
-				go h.end(whole, stopped) // nobody reads what it writes, or the engine is lost
+				h.end(whole) // nobody reads what it writes, or the engine is lost
 			}
 		case <-h.joined.detached:
 			return 0, true, nil
@@ -254,15 +267,17 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 			if h.stay {
 				return exitInterrupted, true, err
 			}
-			go h.end(whole, stopped)
+			h.end(whole)
 		case <-faster:
 			faster = nil
-			go h.kill(whole)
+			go h.signal(whole, "SIGKILL")
 		case name := <-h.control.Signals:
-			go h.signal(whole, name)
-		case stopErr := <-stopped:
+			h.handOn(whole, name)
+		case <-h.late:
+			h.end(whole)
+		case stopErr := <-h.stopped:
 			if stopErr != nil {
-				return 1, true, errors.Join(err, stopErr)
+				return 1, false, errors.Join(err, stopErr)
 			}
 		}
 	}
@@ -272,19 +287,37 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 	return over.code, false, err
 }
 
-// end stops the container as its service says.
-func (h *held) end(ctx context.Context, stopped chan<- error) {
-	err := h.app.engine.StopContainer(ctx, h.id, engine.StopOptions{})
-	if errors.Is(err, engine.ErrNotFound) {
-		err = nil
+// handOn gives a signal to the process. One that asks berth to end stops the
+// container, with a limit in time.
+func (h *held) handOn(ctx context.Context, name string) {
+	switch {
+	case h.stay:
+	case name == "SIGINT":
+		h.late = time.After(h.patience)
+	default:
+		h.end(ctx)
+		return
 	}
-	stopped <- err
+	go h.signal(ctx, name)
 }
 
-// kill ends the container at once. That it may have ended by itself meanwhile
-// shows in its exit code.
-func (h *held) kill(ctx context.Context) { h.signal(ctx, "SIGKILL") }
+// end stops the container as its service says.
+func (h *held) end(ctx context.Context) {
+	if h.ending {
+		return
+	}
+	h.ending, h.late = true, nil
+	go func() {
+		err := h.app.engine.StopContainer(ctx, h.id, engine.StopOptions{})
+		if errors.Is(err, engine.ErrNotFound) {
+			err = nil
+		}
+		h.stopped <- err
+	}()
+}
 
+// signal sends a signal. That the container may have ended by itself meanwhile
+// shows in its exit code.
 func (h *held) signal(ctx context.Context, name string) {
 	if err := h.app.engine.KillContainer(ctx, h.id, name); err != nil && ctx.Err() == nil &&
 		!errors.Is(err, engine.ErrConflict) && !errors.Is(err, engine.ErrNotFound) {

@@ -1,18 +1,12 @@
 package cli
 
 import (
-	"context"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/app"
 )
-
-// completer is what a shell's completion asks for.
-type completer interface {
-	Config(context.Context, app.ConfigRequest) (app.ConfigResult, error)
-}
 
 // completeServices offers the services of the project that are not on the
 // command line yet.
@@ -58,8 +52,8 @@ func (s *session) ask(cmd *cobra.Command, r app.ConfigRequest) []string {
 	if s.loadSettings() != nil {
 		return nil
 	}
-	use, ok := s.silentApp().(completer)
-	if !ok {
+	use, err := s.silentApp()
+	if err != nil {
 		return nil
 	}
 	r.Project = s.project()
@@ -76,8 +70,8 @@ func (s *session) ask(cmd *cobra.Command, r app.ConfigRequest) []string {
 // completeProjects offers the projects the engine has.
 func (s *session) completeProjects(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	s.flags.parsed(cmd.Root().Flags())
-	use, ok := s.silentApp().(projectLister)
-	if !ok {
+	use, err := s.silentApp()
+	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	projects, err := use.List(cmd.Context(), app.ListRequest{All: true})

@@ -140,7 +140,7 @@ func newWorld(t *testing.T, line ...string) *world {
 			t.Error("the engine was asked for")
 			return nil, nil
 		},
-		newApp: func(o app.Options) any {
+		newApp: func(o app.Options) backend {
 			w.app.options = o
 			return w.app
 		},

@@ -29,7 +29,7 @@ type Env struct {
 	Exit func(code int)
 
 	// newApp makes the use-cases; nil for app.New.
-	newApp func(app.Options) any
+	newApp func(app.Options) backend
 }
 
 // Connection is what the command line says about the engine to talk to: the

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/berth-dev/berth/internal/app"
 )
 
 // The groups commands are listed in.
@@ -79,39 +81,66 @@ exactly why something failed.`,
 	return root
 }
 
-// register adds the commands whose use-cases exist.
+// backend is all that the commands call, each through an interface of its own.
+type backend interface {
+	settingsReader
+	attacher
+	planner
+	downer
+	starter
+	stopper
+	restarter
+	killer
+	pauser
+	unpauser
+	remover
+	psLister
+	projectLister
+	imageLister
+	volumeLister
+	portFinder
+	topper
+	logger
+	configurer
+	execer
+	runner
+	builder
+	puller
+	pusher
+}
+
+var _ backend = (*app.App)(nil)
+
+// register adds the commands.
 func (s *session) register(root *cobra.Command) {
-	add := func(exists bool, cmd *cobra.Command) {
-		if exists {
-			root.AddCommand(cmd)
-		}
-	}
-	add(true, newVersion(s, nil))
-	add(has[attacher](s), newUp(s, nil))
-	add(has[planner](s), newPlan(s, nil))
-	add(has[upper](s), newCreate(s, nil))
-	add(has[upper](s), newScale(s, nil))
-	add(has[downer](s), newDown(s, nil))
-	add(has[starter](s), newStart(s, nil))
-	add(has[stopper](s), newStop(s, nil))
-	add(has[restarter](s), newRestart(s, nil))
-	add(has[killer](s), newKill(s, nil))
-	add(has[pauser](s), newPause(s, nil))
-	add(has[unpauser](s), newUnpause(s, nil))
-	add(has[remover](s), newRm(s, nil))
-	add(has[psLister](s), newPs(s, nil))
-	add(has[projectLister](s), newLs(s, nil))
-	add(has[imageLister](s), newImages(s, nil))
-	add(has[volumeLister](s), newVolumes(s, nil))
-	add(has[portFinder](s), newPort(s, nil))
-	add(has[topper](s), newTop(s, nil))
-	add(has[logger](s), newLogs(s, nil))
-	add(has[configurer](s), newConfig(s, nil))
-	add(has[execer](s), newExec(s, nil))
-	add(has[runner](s), newRun(s, nil))
-	add(has[builder](s), newBuild(s, nil))
-	add(has[puller](s), newPull(s, nil))
-	add(has[pusher](s), newPush(s, nil))
+	root.AddCommand(
+		newVersion(s, nil),
+		newUp(s, nil),
+		newPlan(s, nil),
+		newCreate(s, nil),
+		newScale(s, nil),
+		newDown(s, nil),
+		newStart(s, nil),
+		newStop(s, nil),
+		newRestart(s, nil),
+		newKill(s, nil),
+		newPause(s, nil),
+		newUnpause(s, nil),
+		newRm(s, nil),
+		newPs(s, nil),
+		newLs(s, nil),
+		newImages(s, nil),
+		newVolumes(s, nil),
+		newPort(s, nil),
+		newTop(s, nil),
+		newLogs(s, nil),
+		newConfig(s, nil),
+		newExec(s, nil),
+		newRun(s, nil),
+		newBuild(s, nil),
+		newPull(s, nil),
+		newPush(s, nil),
+	)
 }
 
 // prepare runs before every command: it notes the global flags and reads the

@@ -36,7 +36,7 @@ type session struct {
 
 func newSession(env Env, inv invocation) *session {
 	if env.newApp == nil {
-		env.newApp = func(o app.Options) any { return app.New(o) }
+		env.newApp = func(o app.Options) backend { return app.New(o) }
 	}
 	s := &session{env: env, inv: inv}
 	s.flags.docker.Connection = inv.docker
@@ -95,11 +95,7 @@ func (s *session) loadSettings() error {
 	if err != nil {
 		return err
 	}
-	reader, ok := s.env.newApp(options).(settingsReader)
-	if !ok {
-		return nil
-	}
-	s.settings, err = reader.Settings(s.project())
+	s.settings, err = s.env.newApp(options).Settings(s.project())
 	if err != nil {
 		return err
 	}
@@ -155,17 +151,11 @@ func open[A any](s *session, title string) (A, error) {
 		return ui.Confirm(t, question, s.answerFlag)
 	}
 	options.Build = buildDisplay(progress.Mode(), t)
-	use, ok := s.env.newApp(options).(A)
-	if !ok {
-		return none, fmt.Errorf("%s is not part of this build of berth", title)
+	use, ok := any(s.env.newApp(options)).(A)
+	if !ok { // backend lacks the interface that the command asks for
+		return none, fmt.Errorf("berth %s is not wired up: this is a bug in berth", title)
 	}
 	return use, nil
-}
-
-// has tells whether the use-cases of a command exist.
-func has[A any](s *session) bool {
-	_, ok := s.env.newApp(app.Options{Sink: event.Discard}).(A)
-	return ok
 }
 
 // buildDisplay shows builds the way the rest of the progress is shown. Plain
@@ -266,11 +256,8 @@ func (s *session) warn(text string) {
 }
 
 // silentApp makes use-cases that show nothing and ask nothing.
-func (s *session) silentApp() any {
+func (s *session) silentApp() (backend, error) {
 	options, err := s.appOptions()
-	if err != nil {
-		return nil
-	}
 	options.Sink = event.Discard
-	return s.env.newApp(options)
+	return s.env.newApp(options), err
 }

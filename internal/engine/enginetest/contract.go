@@ -70,7 +70,7 @@ func Behaviours() []Behaviour {
 		startBehaviours(), restartBehaviours(),
 		healthBehaviours(), networkBehaviours(), endpointBehaviours(), volumeBehaviours(), anonymousVolumeBehaviours(), imageBehaviours(),
 		eventBehaviours(), policyEventBehaviours(), eventStreamBehaviours(),
-		logBehaviours(), execBehaviours(), attachBehaviours(), compareBehaviours(),
+		logBehaviours(), execBehaviours(), attachBehaviours(), archiveBehaviours(), compareBehaviours(),
 	} {
 		all = append(all, group...)
 	}

@@ -49,7 +49,9 @@ func (e *Engine) readFile(c *container, name string) (engine.File, bool) {
 // writeFile writes a file of a container or of its volumes.
 func (e *Engine) writeFile(c *container, f engine.File) {
 	if v, key := e.inVolume(c, f.Target); v != nil {
-		v.data[key] = string(f.Content)
+		if !f.Mode.IsDir() {
+			v.data[key] = string(f.Content)
+		}
 		return
 	}
 	c.files[path.Clean(f.Target)] = f

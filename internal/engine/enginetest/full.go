@@ -18,6 +18,7 @@ type FullEngine interface {
 	resources
 	images
 	streams
+	archives
 	Info(ctx context.Context) (engine.Info, error)
 	Events(ctx context.Context, filter engine.EventFilter) (engine.EventStream, error)
 	Dial(ctx context.Context, path, proto string, meta map[string][]string) (net.Conn, error)
@@ -73,6 +74,14 @@ type streams interface {
 	ResizeContainer(ctx context.Context, id string, size engine.Size) error
 	Top(ctx context.Context, id string, psArgs []string) (engine.ProcessList, error)
 	Stats(ctx context.Context, id string, stream bool, each func(engine.Stats) error) error
+}
+
+type archives interface {
+	StatPath(ctx context.Context, id, path string) (engine.PathStat, error)
+	CopyFrom(ctx context.Context, id, path string) (io.ReadCloser, engine.PathStat, error)
+	CopyTo(ctx context.Context, id, dir string, archive io.Reader, ownership bool) error
+	Commit(ctx context.Context, id string, options engine.CommitOptions) (imageID string, err error)
+	Export(ctx context.Context, id string) (io.ReadCloser, error)
 }
 
 var _ FullEngine = (*Engine)(nil)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -35,7 +37,7 @@ func Check(ctx context.Context, dialer Dialer, targets []Target, o Options) ([]F
 		return nil, err
 	}
 	for _, j := range jobs {
-		j.needs = nil // nothing is built, so nothing has to wait
+		j.standAlone()
 	}
 	var findings []Finding
 	check := func(b *builder, ctx context.Context, j *job) error {
@@ -51,6 +53,29 @@ func Check(ctx context.Context, dialer Dialer, targets []Target, o Options) ([]F
 	}
 	return findings, nil
 }
+
+// standAlone puts an empty image in place of each that the job is built from and
+// that the project builds: it is not there, and nothing waits for it.
+func (j *job) standAlone() {
+	contexts := maps.Clone(j.target.Build.AdditionalContexts)
+	if contexts == nil {
+		contexts = types.Mapping{}
+	}
+	for name, value := range contexts {
+		if strings.HasPrefix(value, servicePrefix) {
+			contexts[name] = emptyImage
+		}
+	}
+	for _, needed := range j.needs {
+		for _, tag := range needed.target.Tags {
+			contexts[strings.TrimSuffix(familiar(tag), ":latest")] = emptyImage
+		}
+	}
+	j.needs, j.target.Build.AdditionalContexts = nil, contexts
+}
+
+// emptyImage is an image context without anything in it.
+const emptyImage = "docker-image://scratch"
 
 // check lints one job's Dockerfile.
 func (b *builder) check(ctx context.Context, j *job) ([]Finding, error) {

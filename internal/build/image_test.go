@@ -356,3 +356,23 @@ func TestCheckFindsWhatIsWrongWithADockerfile(t *testing.T) {
 		t.Errorf("found %s", got)
 	}
 }
+
+func TestCheckNeedsNoImageThatIsYetToBeBuilt(t *testing.T) {
+	base := single(t, "check-base", "FROM scratch\nCOPY . /\n")
+	named := single(t, "check-named", "FROM base\nCOPY --from=base / /\n")
+	named.Build.AdditionalContexts = types.Mapping{"base": "service:check-base"}
+	named.DependsOn = []string{"check-base"}
+	implied := single(t, "check-implied", "FROM "+base.Tags[0]+"\n")
+	found, err := Check(t.Context(), newHijacker(t), []Target{base, named, implied}, thisEngine(t))
+	if err != nil || len(found) > 0 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if named.Build.AdditionalContexts["base"] != "service:check-base" {
+		t.Error("the target was changed")
+	}
+}
+
+func TestEachImageHasItsOwnExportInTheDisplay(t *testing.T) {
+	shown := built(t, thisEngine(t), single(t, "export-one", "FROM scratch\nCOPY . /\n"), single(t, "export-two", "FROM scratch\nCOPY . /x\n"))
+	expect(t, shown, "[export-one] exporting to image", "[export-two] exporting to image")
+}

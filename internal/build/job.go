@@ -20,8 +20,9 @@ type job struct {
 	dockerfile string
 	// failed is the step that failed first, as far as the engine told.
 	failed   digest.Digest
-	findings []Finding     // of Check
-	done     chan struct{} // closed when result or err is set
+	steps    map[digest.Digest]digest.Digest // see ownStep
+	findings []Finding                       // of Check
+	done     chan struct{}                   // closed when result or err is set
 	result   Result
 	err      error
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -75,19 +76,45 @@ func (s *screen) prepare(j *job, status *client.SolveStatus) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, vertex := range status.Vertexes {
+		failed := vertex.Error != "" && !strings.Contains(vertex.Error, context.Canceled.Error())
+		if failed && j.failed == "" {
+			j.failed = vertex.Digest
+		}
+		vertex.Digest = j.ownStep(vertex.Digest, vertex.Name)
+		if failed && !slices.Contains(s.failed, vertex.Digest) {
+			s.failed = append(s.failed, vertex.Digest)
+		}
 		if _, ok := s.names[vertex.Digest]; !ok {
 			s.names[vertex.Digest] = stepName(j.target.Service, vertex.Name)
 		}
 		vertex.Name = s.names[vertex.Digest]
-		if vertex.Error != "" && j.failed == "" && !strings.Contains(vertex.Error, context.Canceled.Error()) {
-			j.failed = vertex.Digest
-			s.failed = append(s.failed, vertex.Digest)
-		}
 		s.tellStep(j, vertex)
 	}
+	for _, progress := range status.Statuses {
+		progress.Vertex = j.ownStep(progress.Vertex, "")
+	}
 	for _, log := range status.Logs {
+		log.Vertex = j.ownStep(log.Vertex, "")
 		s.tellOutput(j, log)
 	}
+}
+
+// ownStep tells apart steps of different jobs that BuildKit calls the same though
+// they are not, such as the export of the image. Those of the Dockerfile and the
+// loading of files ("[...] ...") are one step when they are called the same.
+// name is empty for a step that was seen before.
+func (j *job) ownStep(step digest.Digest, name string) digest.Digest {
+	if own, ok := j.steps[step]; ok {
+		return own
+	}
+	if name == "" || strings.HasPrefix(name, "[") {
+		return step
+	}
+	if j.steps == nil {
+		j.steps = map[digest.Digest]digest.Digest{}
+	}
+	j.steps[step] = digest.FromString(j.target.Service + " " + step.String())
+	return j.steps[step]
 }
 
 // tellStep reports a step that began, in json mode.

@@ -54,8 +54,9 @@ func doubleQuoted(value string) string {
 // survives tells whether a line reads back as value, by Compose's parser and by the
 // common one.
 func survives(line, name, value string) bool {
-	const next = "\nNEXT=1\n" // the line must not swallow what follows
-	ours, err := dotenv.ParseWithLookup(strings.NewReader(line+next), nil)
+	const next = "\nNEXT__=1\n" // the line must not swallow what follows
+	anything := func(string) (string, bool) { return "", true }
+	ours, err := dotenv.ParseWithLookup(strings.NewReader(line+next), anything)
 	if err != nil || len(ours) != 2 || ours[name] != value {
 		return false
 	}

@@ -130,7 +130,7 @@ func failures(err error) []ui.Failure {
 	var list []ui.Failure
 	for _, e := range append([]*app.WaitError{wait}, wait.Others...) {
 		list = append(list, ui.Failure{
-			Service: e.Service, Container: e.Container, Reason: e.Reason, Probe: e.Probe, Logs: e.Logs,
+			Service: e.Service, Container: e.Container, Reason: e.Reason, Probe: e.Probe, ProbeCode: e.ProbeCode, Logs: e.Logs,
 		})
 	}
 	return list

@@ -41,6 +41,7 @@ type WaitError struct {
 	// Dependency says that another service was waiting for this one.
 	Dependency bool
 	Probe      string   // the output of the last health probe
+	ProbeCode  int      // its exit code
 	Logs       []string // the last log lines
 	Others     []*WaitError
 }
@@ -357,7 +358,10 @@ func (w *waiting) report(i int, reason string) *WaitError {
 	}
 	if n := len(detail.Probes); n > 0 {
 		p := detail.Probes[n-1]
-		e.Probe = fmt.Sprintf("exit code %d: %s", p.ExitCode, strings.TrimSpace(p.Output))
+		e.Probe, e.ProbeCode = strings.TrimSpace(p.Output), p.ExitCode
+		if e.Probe == "" {
+			e.Probe = "(no output)"
+		}
 	}
 	if detail.OOMKilled {
 		e.Reason += ", killed because it was out of memory"

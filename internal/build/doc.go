@@ -3,10 +3,14 @@
 // it speaks to the engine's /grpc and /session end points through connections
 // that the caller dials.
 //
-// All images of one command are built in one session and one progress display;
+// All images of one command are built in one progress display and share a
+// session, unless they mean different things by one name (see group);
 // independent services are built at the same time, and a folder that several
-// services have as their context is sent once. Where the engine has no BuildKit
-// the same targets go to a ClassicBuilder.
+// services have as their context is sent once. For engines before 23 the
+// Dockerfile frontend runs in this process (see frontend), so that they build
+// what newer ones do. Where the engine has no BuildKit the same targets go to a
+// ClassicBuilder.
 //
-// Targets reads a project; Run builds; Bake prints what would be built.
+// Targets reads a project; Run builds; Check lints; Bake prints what would be
+// built.
 package build

@@ -15,7 +15,7 @@ import (
 // when the first byte goes through: until then it shows berth's progress.
 type console struct {
 	session *session
-	tty     bool
+	tty     bool // the process has a terminal; settled before the first byte
 	stdin   bool
 
 	take    sync.Once
@@ -43,7 +43,7 @@ func (c *console) streams(ctx context.Context) engine.Streams {
 	if c.stdin && env.Stdin != nil {
 		streams.In = consoleReader{c, env.Stdin}
 	}
-	if fd, ok := descriptor(env.Stdout); c.tty && ok {
+	if fd, ok := descriptor(env.Stdout); ok && term.IsTerminal(fd) {
 		streams.Resize = windowSizes(ctx, fd)
 	}
 	return streams

@@ -7,10 +7,10 @@ import (
 	"runtime"
 )
 
-// dockerFormat is a default format of the Docker CLI's config.json, such as
-// psFormat. Connecting to the engine reads the same file and reports what is
+// dockerDefault is a default that the Docker CLI's config.json sets, such as
+// psFormat or detachKeys. Connecting to the engine reads the same file and reports what is
 // wrong with it.
-func (s *session) dockerFormat(key string) string {
+func (s *session) dockerDefault(key string) string {
 	dir := s.flags.docker.ConfigDir
 	if dir == "" {
 		dir = s.lookup("DOCKER_CONFIG")

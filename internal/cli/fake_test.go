@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -119,6 +120,24 @@ func (f *fakeApp) Exec(ctx context.Context, r app.ExecRequest, _ engine.Streams)
 func (f *fakeApp) Run(ctx context.Context, r app.RunRequest, _ engine.Streams, c app.Control) (int, error) {
 	f.control = c
 	return f.code, f.got(ctx, r)
+}
+
+func (f *fakeApp) Attach(ctx context.Context, r app.ContainerAttachRequest, _ engine.Streams, c app.Control) (int, error) {
+	f.control = c
+	return f.code, f.got(ctx, r)
+}
+
+func (f *fakeApp) Events(ctx context.Context, r app.EventsRequest, each func(app.EventRow) error) error {
+	row := app.EventRow{Event: engine.Event{Kind: "container", Action: "start", ID: "c1", Name: "a-web-1"}, Service: "web"}
+	return errors.Join(f.got(ctx, r), each(row))
+}
+
+func (f *fakeApp) Stats(ctx context.Context, r app.StatsRequest, each func([]app.StatsRow) error) error {
+	return errors.Join(f.got(ctx, r), each([]app.StatsRow{{Stats: engine.Stats{ID: "c1", Name: "a-web-1", PIDs: 3}}}))
+}
+
+func (f *fakeApp) Wait(ctx context.Context, r app.WaitRequest, each func(app.WaitResult) error) (int, error) {
+	return f.code, errors.Join(f.got(ctx, r), each(app.WaitResult{Container: "a-web-1", ExitCode: f.code}))
 }
 
 // world is a run of the command line on a fakeApp.

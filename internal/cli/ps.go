@@ -49,7 +49,7 @@ The default of --format is psFormat of the Docker CLI's configuration.`,
 		o.Project, o.PsRequest.Services = s.project(), args
 		o.All = o.All || len(o.Status) > 0
 		if o.Format == "" || o.Format == "table" {
-			o.Format = s.dockerFormat("psFormat")
+			o.Format = s.dockerDefault("psFormat")
 		}
 		o.Size = ui.PSNeedsSize(o.Format)
 		return runF(cmd.Context(), o)

@@ -266,3 +266,40 @@ func TestVersionFlagsBecomeItsOptions(t *testing.T) {
 		{line: "version -f json", want: versionOptions{Format: "json"}},
 	})
 }
+
+func TestWatchingCommandsMakeTheirRequests(t *testing.T) {
+	web := []string{"web"}
+	checkRequests(t, newAttach, []requestCase[app.ContainerAttachRequest]{
+		{line: "attach web", want: app.ContainerAttachRequest{Service: "web", SigProxy: true}},
+		{line: "attach --no-stdin --index 2 --detach-keys ctrl-a --sig-proxy=false web", want: app.ContainerAttachRequest{
+			Service: "web", NoStdin: true, Index: 2, DetachKeys: "ctrl-a"}},
+	})
+	checkRequests(t, newEvents, []requestCase[eventsOptions]{
+		{line: "events --json --since 1h --until 1m web", want: eventsOptions{JSON: true, EventsRequest: app.EventsRequest{Since: "1h", Until: "1m", Services: web}}},
+	})
+	checkRequests(t, newStats, []requestCase[statsOptions]{
+		{line: "stats", want: statsOptions{StatsRequest: app.StatsRequest{Stream: true}}},
+		{line: "stats -a --no-stream --no-trunc --format json web", want: statsOptions{
+			Format: "json", NoTrunc: true, StatsRequest: app.StatsRequest{All: true, Services: web}}},
+	})
+	checkRequests(t, newWait, []requestCase[app.WaitRequest]{
+		{line: "wait --down-project web", want: app.WaitRequest{DownProject: true, Services: web}},
+	})
+}
+
+func TestWatchingCommandsShowWhatTheyAreTold(t *testing.T) {
+	for line, want := range map[string]string{
+		"events":                               " container start c1 ()\n",
+		"events --json":                        `"id":"c1","service":"web"`,
+		"stats --no-stream --format {{.PIDs}}": "3\n",
+		"wait web":                             "container \"a-web-1\" exited with status code 7\n",
+	} {
+		w := newWorld(t, strings.Fields(line)...)
+		if strings.HasPrefix(line, "wait") {
+			w.app.code = 7
+		}
+		if code := w.run(); code != w.app.code || !strings.Contains(w.stdout.String(), want) {
+			t.Errorf("%s: exit code %d, standard output %q, %s", line, code, w.stdout.String(), w.stderr.String())
+		}
+	}
+}

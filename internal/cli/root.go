@@ -107,6 +107,10 @@ type backend interface {
 	builder
 	puller
 	pusher
+	joiner
+	eventSource
+	meter
+	waiter
 }
 
 var _ backend = (*app.App)(nil)
@@ -140,6 +144,10 @@ func (s *session) register(root *cobra.Command) {
 		newBuild(s, nil),
 		newPull(s, nil),
 		newPush(s, nil),
+		newAttach(s, nil),
+		newEvents(s, nil),
+		newStats(s, nil),
+		newWait(s, nil),
 	)
 }
 

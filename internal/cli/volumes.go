@@ -39,7 +39,7 @@ func newVolumes(s *session, runF run[volumesOptions]) *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Project, o.Services = s.project(), args
 		if !cmd.Flags().Changed("format") {
-			o.Format = s.dockerFormat("volumesFormat")
+			o.Format = s.dockerDefault("volumesFormat")
 		}
 		return runF(cmd.Context(), o)
 	}

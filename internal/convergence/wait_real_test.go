@@ -51,7 +51,7 @@ func TestWaitTellsTheTruth(t *testing.T) {
 func TestADependencyThatFailsIsNamedWithItsReason(t *testing.T) {
 	for _, c := range []struct{ name, db, condition, says string }{
 		{"unhealthy", `healthcheck: {test: "false", interval: 1s, retries: 1}`, "service_healthy", "dependency failed to start: container %s-db-1 is unhealthy"},
-		{"exited", `entrypoint: [sh, -c, "exit 9"]`, "service_healthy", "dependency failed to start: container %s-db-1 exited (9)"},
+		{"exited", "healthcheck: {test: \"true\", interval: 60s}\n    entrypoint: [sh, -c, \"exit 9\"]", "service_healthy", "dependency failed to start: container %s-db-1 exited (9)"},
 		{"without a health check", "", "service_healthy", "dependency failed to start: container %s-db-1 has no healthcheck configured"},
 		{"not completed", `entrypoint: [sh, -c, "exit 9"]`, "service_completed_successfully", "container %s-db-1 didn't complete successfully: exited (9)"},
 	} {

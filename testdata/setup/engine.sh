@@ -81,7 +81,8 @@ may_start() {
 }
 
 install_engine() {
-  command -v dockerd >/dev/null || apt_install docker.io iptables
+  # docker.io only recommends procps, and without its ps there is no `top`.
+  command -v dockerd >/dev/null || apt_install docker.io iptables procps
   command -v dockerd >/dev/null || fail "docker.io is installed and has no dockerd"
   # With AppArmor in the kernel and no parser no container can start.
   if grep -qs Y /sys/module/apparmor/parameters/enabled && ! command -v apparmor_parser >/dev/null && is_debian; then

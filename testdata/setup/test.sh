@@ -62,4 +62,5 @@ if [ "${#with_race[@]}" -gt 0 ]; then
 fi
 say "testing ${#without_race[@]} packages"
 run "${without_race[@]}"
+say "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 exit "$status"

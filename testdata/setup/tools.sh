@@ -5,7 +5,8 @@
 #   bin/busybox           static, for the test images (package busybox-static)
 #   bin/docker-registry   for pull and push tests (package docker-registry)
 #
-# and, as root, installs a C compiler, without which Go has no race detector.
+# and, as root, installs a C compiler, without which Go has no race detector,
+# git for builds from repositories, and ps, with which the engine answers `top`.
 # What cannot be had is said; the tests that need it skip themselves.
 set -euo pipefail
 # shellcheck source=testdata/setup/lib.sh
@@ -48,6 +49,12 @@ if ! [ -x "$root/bin/docker-registry" ] && is_debian; then
     unpack docker-registry usr/bin/docker-registry docker-registry
   fi
 fi
-if ! command -v gcc >/dev/null && ! command -v clang >/dev/null && is_root && is_debian; then
-  apt_install gcc libc6-dev || say "no C compiler: the tests run without Go's race detector"
+if is_root && is_debian; then
+  missing=()
+  command -v gcc >/dev/null || command -v clang >/dev/null || missing+=(gcc libc6-dev)
+  command -v git >/dev/null || missing+=(git)
+  command -v ps >/dev/null || missing+=(procps)
+  if [ "${#missing[@]}" -gt 0 ]; then
+    apt_install "${missing[@]}" || say "${missing[*]} cannot be had; tests that need them are skipped or fail"
+  fi
 fi

@@ -96,6 +96,9 @@ func (s *summary) add(read line) {
 	at := key{read.Package, read.Test}
 	switch read.Action {
 	case "output":
+		if strings.HasPrefix(read.Output, "=== ") {
+			return // RUN, PAUSE, CONT: the result says enough
+		}
 		keep(s.output, at, read.Output)
 	case "build-output":
 		keep(s.builds, read.ImportPath, read.Output)

@@ -65,7 +65,7 @@ func (a *App) finishImages(ctx context.Context, s *upState) error {
 		return err
 	}
 	if len(s.work.build) > 0 {
-		if err := a.buildServices(ctx, s.engine, s.loaded, s.work.build, s.request.QuietBuild, BuildRequest{}); err != nil {
+		if err := a.buildServices(ctx, s.engine, s.loaded, s.work.build, s.request.QuietBuild); err != nil {
 			return err
 		}
 	}

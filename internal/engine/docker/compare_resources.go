@@ -25,7 +25,7 @@ func (c *comparison) resources() {
 	c.number("mem_limit", got.Memory, want.Memory, facts.noMemory)
 	c.number("mem_reservation", got.MemoryReservation, want.MemoryReservation, facts.noMemory)
 	c.swap(want, got)
-	c.number("mem_swappiness", pointed(got.MemorySwappiness), pointed(want.MemorySwappiness), true)
+	c.number("mem_swappiness", pointed(got.MemorySwappiness), pointed(want.MemorySwappiness), facts.cgroupVersion == "2")
 	c.number("pids_limit", pointed(got.PidsLimit), pointed(want.PidsLimit), facts.noPids)
 	c.number("cpus", got.NanoCPUs, want.NanoCPUs, facts.noCPUQuota)
 	c.number("cpu_shares", got.CPUShares, want.CPUShares, facts.noCPUShares)
@@ -45,12 +45,29 @@ func (c *comparison) resources() {
 	if isTrue(got.OomKillDisable) || !facts.noOOMKillDisable {
 		c.text("oom_kill_disable", isTrue(got.OomKillDisable), isTrue(want.OomKillDisable))
 	}
-	c.number("blkio_config.weight", int64(got.BlkioWeight), int64(want.BlkioWeight), facts.noBlkioWeight)
-	c.set("blkio_config.weight_device", printWeights(got.BlkioWeightDevice), printWeights(want.BlkioWeightDevice))
-	c.set("blkio_config.device_read_bps", printThrottles(got.BlkioDeviceReadBps), printThrottles(want.BlkioDeviceReadBps))
-	c.set("blkio_config.device_read_iops", printThrottles(got.BlkioDeviceReadIOps), printThrottles(want.BlkioDeviceReadIOps))
-	c.set("blkio_config.device_write_bps", printThrottles(got.BlkioDeviceWriteBps), printThrottles(want.BlkioDeviceWriteBps))
-	c.set("blkio_config.device_write_iops", printThrottles(got.BlkioDeviceWriteIOps), printThrottles(want.BlkioDeviceWriteIOps))
+	c.blockIO()
+}
+
+// blockIO compares blkio_config.
+func (c *comparison) blockIO() {
+	want, got, dropped := c.want.host.Resources, c.got.container.HostConfig.Resources, c.got.facts.noBlockIO
+	// With cgroup v1 an engine drops weights without a word in its information.
+	noWeight := dropped || c.got.facts.cgroupVersion == "1"
+	c.number("blkio_config.weight", int64(got.BlkioWeight), int64(want.BlkioWeight), noWeight)
+	for _, list := range []struct {
+		key      string
+		old, new []string
+	}{
+		{"weight_device", printWeights(got.BlkioWeightDevice), printWeights(want.BlkioWeightDevice)},
+		{"device_read_bps", printThrottles(got.BlkioDeviceReadBps), printThrottles(want.BlkioDeviceReadBps)},
+		{"device_read_iops", printThrottles(got.BlkioDeviceReadIOps), printThrottles(want.BlkioDeviceReadIOps)},
+		{"device_write_bps", printThrottles(got.BlkioDeviceWriteBps), printThrottles(want.BlkioDeviceWriteBps)},
+		{"device_write_iops", printThrottles(got.BlkioDeviceWriteIOps), printThrottles(want.BlkioDeviceWriteIOps)},
+	} {
+		if len(list.old) > 0 || !dropped && (list.key != "weight_device" || !noWeight) {
+			c.set("blkio_config."+list.key, list.old, list.new)
+		}
+	}
 }
 
 // swap compares memory plus swap. The engine writes twice the memory, or -1

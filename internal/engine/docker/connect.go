@@ -12,6 +12,7 @@ import (
 
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/credentials"
 	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/client"
 )
@@ -64,6 +65,9 @@ func New(opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("docker configuration %s: %s; correct or remove the file", filepath.Join(dir, "config.json"), oneLine(err))
 	}
+	if !file.ContainsAuth() {
+		file.CredentialsStore = credentials.DetectDefaultStore(file.CredentialsStore)
+	}
 	target, err := resolveTarget(opts, dir, file)
 	if err != nil {
 		return nil, err
@@ -104,7 +108,7 @@ func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine,
 	}
 	if helper != nil {
 		transport.Proxy = nil
-		transport.DialContext = helper.Dialer
+		transport.DialContext = explained(helper.Dialer)
 	}
 	transport.DialContext = e.remember(dialer(transport))
 	e.cli = cli

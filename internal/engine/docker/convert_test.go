@@ -53,22 +53,31 @@ func webSpec() engine.ContainerSpec {
 	return spec
 }
 
-func TestKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
-	attempts := uint64(4)
-	bind := func(b types.ServiceVolumeBind) func(*engine.ContainerSpec) {
-		return func(s *engine.ContainerSpec) {
-			s.Mounts = []types.ServiceVolumeConfig{{Type: "bind", Source: "/src", Target: "/dst", ReadOnly: true, Bind: &b}}
+// fieldTest edits a service and wants a field of the request.
+type fieldTest struct {
+	name, api string
+	edit      func(*engine.ContainerSpec)
+	path      string // divided by "/"
+	want      string // JSON
+}
+
+func checkFields(t *testing.T, tests []fieldTest) {
+	t.Helper()
+	for _, test := range tests {
+		spec := webSpec()
+		test.edit(&spec)
+		if got := at(requestOf(t, spec, test.api), test.path); got != normal(t, test.want) {
+			t.Errorf("%s: %s is %s, want %s", test.name, test.path, got, test.want)
 		}
 	}
+}
+
+func TestKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
+	attempts := uint64(4)
 	deploy := func(policy types.RestartPolicy) func(*engine.ContainerSpec) {
 		return func(s *engine.ContainerSpec) { s.Service.Deploy = &types.DeployConfig{RestartPolicy: &policy} }
 	}
-	for _, test := range []struct {
-		name, api string
-		edit      func(*engine.ContainerSpec)
-		path      string
-		want      string
-	}{
+	checkFields(t, []fieldTest{
 		{"annotations need 1.43", "1.43", func(s *engine.ContainerSpec) { s.Service.Annotations = types.Mapping{"a": "b"} }, "Host/Annotations", `{"a":"b"}`},
 		{"annotations before 1.43", "1.42", func(s *engine.ContainerSpec) { s.Service.Annotations = types.Mapping{"a": "b"} }, "Host/Annotations", `null`},
 		{"no swappiness", "1.41", func(*engine.ContainerSpec) {}, "Host/MemorySwappiness", `null`},
@@ -83,6 +92,16 @@ func TestKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
 		{"no condition is any", "1.41", deploy(types.RestartPolicy{}), "Host/RestartPolicy/Name", `"always"`},
 		{"attempts count on failure", "1.41", deploy(types.RestartPolicy{Condition: "on-failure", MaxAttempts: &attempts}), "Host/RestartPolicy/MaximumRetryCount", `4`},
 		{"attempts do not count with any", "1.41", deploy(types.RestartPolicy{Condition: "any", MaxAttempts: &attempts}), "Host/RestartPolicy/MaximumRetryCount", `0`},
+	})
+}
+
+func TestMountKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
+	bind := func(b types.ServiceVolumeBind) func(*engine.ContainerSpec) {
+		return func(s *engine.ContainerSpec) {
+			s.Mounts = []types.ServiceVolumeConfig{{Type: "bind", Source: "/src", Target: "/dst", ReadOnly: true, Bind: &b}}
+		}
+	}
+	checkFields(t, []fieldTest{
 		{"a bind that makes its path", "1.41", bind(types.ServiceVolumeBind{CreateHostPath: true}), "Host/Binds", `["/src:/dst:ro"]`},
 		{"a bind that does not", "1.41", bind(types.ServiceVolumeBind{}), "Host/Mounts", `[{"Type":"bind","Source":"/src","Target":"/dst","ReadOnly":true,"BindOptions":{}}]`},
 		{"propagation before 1.42", "1.41", bind(types.ServiceVolumeBind{CreateHostPath: true, Propagation: "shared"}), "Host/Binds", `["/src:/dst:ro,shared"]`},
@@ -99,6 +118,11 @@ func TestKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
 		{"npipe", "1.41", func(s *engine.ContainerSpec) {
 			s.Mounts = []types.ServiceVolumeConfig{{Type: "npipe", Source: `\\.\pipe\a`, Target: `\\.\pipe\b`}}
 		}, "Host/Mounts", `[{"Type":"npipe","Source":"\\\\.\\pipe\\a","Target":"\\\\.\\pipe\\b"}]`},
+	})
+}
+
+func TestFurtherKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
+	checkFields(t, []fieldTest{
 		{"start interval from 1.44", "1.44", func(s *engine.ContainerSpec) {
 			interval := types.Duration(2e9)
 			s.Service.HealthCheck = &types.HealthCheckConfig{StartInterval: &interval}
@@ -125,13 +149,7 @@ func TestKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
 		{"real-time processor", "1.41", func(s *engine.ContainerSpec) { s.Service.CPURTPeriod, s.Service.CPURTRuntime = 5, 6 }, "Host/CpuRealtimeRuntime", `6`},
 		{"platform", "1.41", func(s *engine.ContainerSpec) { s.Service.Platform = "linux/arm64/v8" }, "Platform", `{"architecture":"arm64","os":"linux","variant":"v8"}`},
 		{"log_driver of old files", "1.41", func(s *engine.ContainerSpec) { s.Service.LogDriver = "syslog" }, "Host/LogConfig/Type", `"syslog"`},
-	} {
-		spec := webSpec()
-		test.edit(&spec)
-		if got := at(requestOf(t, spec, test.api), test.path); got != normal(t, test.want) {
-			t.Errorf("%s: %s is %s, want %s", test.name, test.path, got, test.want)
-		}
-	}
+	})
 }
 
 func TestPortRangeExpandsToOneExposedPortEach(t *testing.T) {

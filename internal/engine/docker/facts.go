@@ -12,7 +12,7 @@ type engineFacts struct {
 	runtime       string
 	cgroupVersion string
 	// Limits the kernel lacks: the engine drops them with a warning.
-	noMemory, noSwap, noCPUQuota, noCPUShares, noCPUSet, noPids, noOOMKillDisable, noBlkioWeight bool
+	noMemory, noSwap, noCPUQuota, noCPUShares, noCPUSet, noPids, noOOMKillDisable, noBlockIO bool
 }
 
 // engineFacts asks for the defaults once per engine.
@@ -32,8 +32,8 @@ func (e *Engine) engineFacts(ctx context.Context) (engineFacts, error) {
 		noCPUShares: !info.CPUShares, noCPUSet: !info.CPUSet, noPids: !info.PidsLimit, noOOMKillDisable: !info.OomKillDisable,
 	}
 	for _, warning := range info.Warnings {
-		if strings.Contains(warning, "blkio weight") {
-			facts.noBlkioWeight = true
+		if strings.Contains(warning, "blkio") || strings.Contains(warning, "io.weight") || strings.Contains(warning, "io.max") {
+			facts.noBlockIO = true
 		}
 	}
 	e.facts.known = &facts

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,18 +12,13 @@ import (
 	"github.com/docker/docker/api/types/container"
 
 	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/internal/testengine"
-	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // recordedDir holds Compose files and, as <name>-<engine version>.json, what
 // an engine showed of the containers made of them. Those of newer engines were
 // made of the recorded ones by hand, after the API's history of changes.
+// record_test.go makes them anew.
 const recordedDir = "testdata/recorded"
-
-// record makes the recordings anew, on the engine of the tests:
-// go test -run TestRecord ./internal/engine/docker -record
-var record = flag.Bool("record", false, "write testdata/recorded anew from the engine")
 
 // recording is what an engine showed.
 type recording struct {
@@ -89,74 +83,6 @@ func compareRecorded(t *testing.T, spec engine.ContainerSpec, file string) []eng
 		t.Fatal(err)
 	}
 	return compareContainer(spec, want, got)
-}
-
-func TestRecord(t *testing.T) {
-	if !*record {
-		t.Skip("only with -record")
-	}
-	e := realEngine(t)
-	testengine.Images(t)
-	version := "20.10"
-	for _, name := range []string{"full", "plain", "host"} {
-		project, spec := recordedSpec(t, name)
-		loaded := support{project: project, spec: spec}
-		loaded.createResources(t, e)
-		id := create(t, e, spec)
-		if name != "host" {
-			if err := e.StartContainer(t.Context(), id); err != nil {
-				t.Fatal(err)
-			}
-		}
-		writeRecording(t, e, id, filepath.Join(recordedDir, name+"-"+version+".json"))
-		if err := e.RemoveContainer(t.Context(), id, engine.RemoveOptions{Force: true, Volumes: true}); err != nil {
-			t.Fatal(err)
-		}
-		for _, network := range project.Networks {
-			_ = e.RemoveNetwork(t.Context(), network.Name)
-		}
-		for _, volume := range project.Volumes {
-			_ = e.RemoveVolume(t.Context(), volume.Name, true)
-		}
-	}
-}
-
-func writeRecording(t *testing.T, e *Engine, id, file string) {
-	t.Helper()
-	detail, err := e.InspectContainer(t.Context(), id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := e.imageDefaults(t.Context(), detail.ImageID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	facts, err := e.engineFacts(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw := string(detail.Raw)
-	var shown map[string]any
-	if err := json.Unmarshal([]byte(raw), &shown); err != nil {
-		t.Fatal(err)
-	}
-	delete(shown, "GraphDriver")
-	shown["Config"].(map[string]any)["Labels"].(map[string]any)[labels.WorkingDir] = "/srv/project"
-	content, err := json.MarshalIndent(map[string]any{
-		"API": e.cli.ClientVersion(), "Container": shown,
-		"Image": recordedImage{
-			Names: image.names, User: image.user, WorkingDir: image.workingDir, StopSignal: image.stopSignal,
-			Command: image.command, Entrypoint: image.entrypoint, Environment: image.environment, Volumes: image.volumes,
-			Labels: image.labels, Exposed: image.exposed, Health: image.health,
-		},
-		"Facts": recordedFacts{facts.logDriver, facts.runtime, facts.cgroupVersion},
-	}, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, append(content, '\n'), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestNothingDiffersInWhatAnEngineShowsOfTheSameFile(t *testing.T) {

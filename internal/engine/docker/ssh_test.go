@@ -17,22 +17,30 @@ import (
 // end of ssh: it joins its standard streams to this socket.
 const sshVariable = "BERTH_TEST_SSH_SOCKET"
 
-func TestPlaysTheFarEndOfSSH(t *testing.T) {
-	socket := os.Getenv(sshVariable)
-	if socket == "" {
-		t.Skip("a helper of the ssh tests")
+func TestMain(m *testing.M) {
+	if socket := os.Getenv(sshVariable); socket != "" {
+		if err := joinStreams(socket); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
+	os.Exit(m.Run())
+}
+
+// joinStreams copies standard input to a socket and its answers to standard
+// output.
+func joinStreams(socket string) error {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
 	go func() {
 		_, _ = io.Copy(conn, os.Stdin)
 		_ = conn.(*net.UnixConn).CloseWrite()
 	}()
-	_, _ = io.Copy(os.Stdout, conn)
-	os.Exit(0)
+	_, err = io.Copy(os.Stdout, conn)
+	return err
 }
 
 // fakeSSH puts a program called ssh first in PATH.
@@ -52,7 +60,7 @@ func TestAnEngineOverSSHIsReachedThroughOneKeptConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	count := filepath.Join(t.TempDir(), "count")
-	fakeSSH(t, fmt.Sprintf("echo \"$*\" >>%s; exec %s -test.run=TestPlaysTheFarEndOfSSH", count, binary))
+	fakeSSH(t, fmt.Sprintf("echo \"$*\" >>%s; exec %s", count, binary))
 	t.Setenv(sshVariable, strings.TrimPrefix(local.Endpoint(), "unix://"))
 	e, err := New(Options{Host: "ssh://me@far.test:2222", ConfigDir: t.TempDir()})
 	if err != nil {

@@ -5,8 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/docker/cli/cli/config/configfile"
 	dockercontext "github.com/docker/cli/cli/context/docker"
@@ -51,17 +54,13 @@ func resolveTarget(opts Options, dir string, file *configfile.ConfigFile) (targe
 // hostTarget is a target by address, with TLS as the flags and DOCKER_TLS*
 // variables say.
 func hostTarget(opts Options, dir, host string) (target, error) {
-	result := target{context: defaultContext, host: host}
-	if _, err := client.ParseHostURL(host); err != nil {
-		return result, fmt.Errorf("docker host %q: not an address such as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", host)
-	}
-	if isSocket(host) {
-		return result, nil
-	}
 	certPath := opts.Environ(client.EnvOverrideCertPath)
 	verify := opts.TLSVerify || opts.Environ(client.EnvTLSVerify) != ""
-	if !opts.TLS && !verify && certPath == "" {
-		return result, nil
+	secure := opts.TLS || verify || certPath != ""
+	host, err := completeHost(host, secure)
+	result := target{context: defaultContext, host: host}
+	if err != nil || !secure || isSocket(host) {
+		return result, err
 	}
 	if certPath == "" {
 		certPath = dir
@@ -74,12 +73,40 @@ func hostTarget(opts Options, dir, host string) (target, error) {
 	if err := errors.Join(errs[:]...); err != nil {
 		return result, fmt.Errorf("TLS for docker host %s: %s", host, oneLine(err))
 	}
-	var err error
 	result.tls, err = material.config()
 	if err != nil {
 		return result, fmt.Errorf("TLS for docker host %s: %s", host, oneLine(err))
 	}
 	return result, nil
+}
+
+// completeHost adds what DOCKER_HOST may leave out: the scheme tcp and the
+// engine's port, 2375 or with TLS 2376.
+func completeHost(host string, secure bool) (string, error) {
+	if !strings.Contains(host, "://") {
+		host = "tcp://" + host
+	}
+	scheme, address, _ := strings.Cut(host, "://")
+	switch scheme {
+	case "unix", "npipe", "fd", "ssh", "http", "https":
+		if address != "" {
+			return host, nil
+		}
+	case "tcp":
+		parsed, err := url.Parse(host)
+		if err != nil || parsed.Hostname() == "" {
+			break
+		}
+		if parsed.Port() == "" {
+			port := "2375"
+			if secure {
+				port = "2376"
+			}
+			parsed.Host = net.JoinHostPort(parsed.Hostname(), port)
+		}
+		return parsed.String(), nil
+	}
+	return host, fmt.Errorf("docker host %q: not an address such as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", host)
 }
 
 // readCertificate reads a file given by flag, or a default one, which may be

@@ -46,6 +46,9 @@ func TestTheEngineIsChosenByFlagThenContextThenHostThenConfiguration(t *testing.
 		{map[string]string{"DOCKER_CONTEXT": "default"}, Options{}, "unix:///var/run/docker.sock"},
 		{map[string]string{"DOCKER_CONTEXT": "variable"}, Options{Host: "tcp://flag-host:1"}, "tcp://flag-host:1"},
 		{map[string]string{"DOCKER_CONTEXT": "variable"}, Options{Context: "flag", Host: "tcp://flag-host:1"}, "tcp://flag:2375"},
+		{map[string]string{"DOCKER_HOST": "10.0.0.1"}, Options{}, "tcp://10.0.0.1:2375"},
+		{map[string]string{"DOCKER_HOST": "tcp://[::1]", "DOCKER_TLS_VERIFY": "1"}, Options{}, "tcp://[::1]:2376"},
+		{map[string]string{"DOCKER_HOST": "tcp://h:1/base"}, Options{}, "tcp://h:1/base"},
 		{map[string]string{"DOCKER_HOST": "ssh://me@far.test"}, Options{}, "ssh://me@far.test"},
 	} {
 		test.opts.ConfigDir = dir
@@ -74,7 +77,7 @@ func TestWrongConfigurationIsOneLineThatSaysWhere(t *testing.T) {
 	}{
 		{"{", Options{}, "config.json"},
 		{"{}", Options{Context: "none"}, `docker context "none"`},
-		{"{}", Options{Host: "localhost"}, `docker host "localhost": not an address such as`},
+		{"{}", Options{Host: "gopher://x"}, `docker host "gopher://x": not an address such as`},
 		{"{}", Options{Host: "tcp://h:1", TLSVerify: true, CACert: "/none/ca.pem"}, "TLS for docker host tcp://h:1"},
 	} {
 		test.opts.ConfigDir = writeConfig(t, test.config)

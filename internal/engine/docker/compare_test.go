@@ -8,6 +8,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -313,6 +314,37 @@ func TestASecretVariableIsMarked(t *testing.T) {
 	spec.Service.Environment["PASSWORD"] = &other
 	changes := compareRecorded(t, spec, filepath.Join(recordedDir, "full-20.10.json"))
 	if len(changes) != 1 || !changes[0].Secret {
+		t.Error(changes)
+	}
+}
+
+func TestABindAskedForAsAMountIsTheSame(t *testing.T) {
+	_, spec := recordedSpec(t, "full")
+	got, api := loadRecording(t, filepath.Join(recordedDir, "full-20.10.json"))
+	host := got.container.HostConfig
+	host.Binds = nil
+	host.Mounts = append(host.Mounts,
+		mount.Mount{Type: "volume", Source: "recorded_data", Target: "/data", VolumeOptions: &mount.VolumeOptions{}},
+		mount.Mount{Type: "bind", Source: "/srv/recorded", Target: "/bind", ReadOnly: true, BindOptions: &mount.BindOptions{CreateMountpoint: true, Propagation: "rprivate"}})
+	want, err := newCreateRequest(spec, surroundings{api: api})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := compareContainer(spec, want, got); len(changes) != 0 {
+		t.Error(changes)
+	}
+}
+
+func TestABindMountInPlaceOfACopiedSecretIsNoDifference(t *testing.T) {
+	_, spec := recordedSpec(t, "plain")
+	spec.Files = []engine.File{{Target: "/run/secrets/token"}}
+	got, api := loadRecording(t, filepath.Join(recordedDir, "plain-20.10.json"))
+	got.container.HostConfig.Mounts = []mount.Mount{{Type: "bind", Source: "/srv/token", Target: "/run/secrets/token", ReadOnly: true}}
+	want, err := newCreateRequest(spec, surroundings{api: api})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := compareContainer(spec, want, got); len(changes) != 0 {
 		t.Error(changes)
 	}
 }

@@ -160,16 +160,16 @@ func TestATerminalIsAttachedResizedAndDetached(t *testing.T) {
 	in, typed := io.Pipe()
 	var out strings.Builder
 	done := make(chan error, 1)
+	sizes := make(chan engine.Size, 1)
+	sizes <- engine.Size{Rows: 31, Columns: 77}
 	go func() {
-		done <- e.Attach(ctx, id, engine.AttachOptions{Stdin: true}, engine.Streams{In: in, Out: &out, TTY: true})
+		done <- e.Attach(ctx, id, engine.AttachOptions{Stdin: true}, engine.Streams{In: in, Out: &out, TTY: true, Resize: sizes})
 	}()
 	waitAttached(t, e, id)
 	if err := e.StartContainer(ctx, id); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.ResizeContainer(ctx, id, engine.Size{Rows: 31, Columns: 77}); err != nil {
-		t.Fatal(err)
-	}
+	waitSize(t, e, id, "31 77")
 	if _, err := typed.Write([]byte("hello\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +179,18 @@ func TestATerminalIsAttachedResizedAndDetached(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, "31 77\r\n") || !strings.Contains(got, "got hello\r\n") {
 		t.Errorf("%q", got)
 	}
+}
+
+// waitSize waits until the container's terminal has a size.
+func waitSize(t *testing.T, e *Engine, id, want string) {
+	t.Helper()
+	for range 100 {
+		if strings.TrimSpace(execOutput(t, e, id, "sh", "-c", "stty size </dev/console")) == want {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Fatalf("the terminal never became %s", want)
 }
 
 // waitAttached gives the attach request of another goroutine time to arrive.

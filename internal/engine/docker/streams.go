@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
@@ -104,8 +105,8 @@ func (e *Engine) Exec(ctx context.Context, id string, spec engine.ExecSpec, stre
 	if err := converse(ctx, connection, streams, resize); err != nil {
 		return 0, e.fail(op, id, err)
 	}
-	state, err := e.cli.ContainerExecInspect(ctx, created.ID)
-	return state.ExitCode, e.fail(op, id, err)
+	code, err := e.exitCode(ctx, created.ID)
+	return code, e.fail(op, id, err)
 }
 
 // converse copies both directions of a hijacked connection until the output
@@ -134,18 +135,61 @@ func converse(ctx context.Context, connection types.HijackedResponse, streams en
 	}
 }
 
-// followSize passes terminal sizes on. A refused size is no reason to end the
-// session: the process may just have ended.
+// Pauses between two tries at what the engine is not yet ready for.
+const (
+	resizePause = 50 * time.Millisecond
+	resizeTries = 100
+	settlePause = 10 * time.Millisecond
+	settleTries = 50
+)
+
+// followSize passes terminal sizes on. A size is refused until the process has
+// started, which comes after the attaching, so it is tried again for a while;
+// a size that is refused for good is no reason to end the session.
 func followSize(ctx context.Context, sizes <-chan engine.Size, resize func(context.Context, engine.Size) error) {
+	tick := time.NewTicker(resizePause)
+	defer tick.Stop()
+	var size engine.Size
+	tries := 0
 	for {
 		select {
-		case size, open := <-sizes:
+		case next, open := <-sizes:
 			if !open {
-				return
+				sizes = nil
+				continue
 			}
-			_ = resize(ctx, size)
+			size, tries = next, resizeTries
+		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
+		if tries == 0 {
+			if sizes == nil {
+				return
+			}
+			continue
+		}
+		tries--
+		if resize(ctx, size) == nil {
+			tries = 0
+		}
 	}
+}
+
+// exitCode asks for a command's exit code, which the engine may write down a
+// moment after the command's output has ended. A command that the person
+// detached from goes on running: code 0.
+func (e *Engine) exitCode(ctx context.Context, exec string) (int, error) {
+	for range settleTries {
+		state, err := e.cli.ContainerExecInspect(ctx, exec)
+		if err != nil || !state.Running {
+			return state.ExitCode, err
+		}
+		select {
+		case <-time.After(settlePause):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	return 0, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -10,8 +9,15 @@ import (
 	"time"
 )
 
-// errInterrupted is the cause of a context that a signal has ended.
-var errInterrupted = errors.New("interrupted")
+// errInterrupted is the cause of a context that a signal has ended. To whoever
+// asks, it is a cancellation as any other.
+var errInterrupted error = interruptedError{}
+
+type interruptedError struct{}
+
+func (interruptedError) Error() string { return "interrupted" }
+
+func (interruptedError) Unwrap() error { return context.Canceled }
 
 // patience is how many signals go to a container before it is killed instead.
 const patience = 2

@@ -99,7 +99,9 @@ func (a *App) describePlan(s *upState, p *plan.Plan, found []plan.Problem) (Plan
 	for _, c := range p.Consents {
 		result.Consents = append(result.Consents, c.Question)
 	}
-	result.Changes = len(result.Steps) > 0
+	for _, step := range result.Steps {
+		result.Changes = result.Changes || step.IsChange()
+	}
 	result.Fingerprint, err = p.Fingerprint()
 	return result, err
 }

@@ -127,7 +127,7 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 	r.ids[id] = made.ID
 	r.mu.Unlock()
 	for _, w := range made.Warnings {
-		r.warn(spec.Service.Name, op.Final+": "+w)
+		r.warn(spec.Service.Name, "service "+spec.Service.Name+": "+w)
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 	}
 	r := &run{
 		p: p, e: e, opt: opt, ids: map[string]string{}, env: map[string]map[string]string{},
-		begun: map[string]bool{}, now: time.Now,
+		begun: map[string]bool{}, told: map[string]bool{}, now: time.Now,
 	}
 	r.unchanged()
 	if p.Empty() {
@@ -161,6 +161,7 @@ type run struct {
 	ids   map[string]string            // creation node -> container ID
 	env   map[string]map[string]string // provider service -> its variables
 	begun map[string]bool              // units past the point of no return
+	told  map[string]bool              // warnings, each told once
 }
 
 func needsEvents(p *plan.Plan) bool {

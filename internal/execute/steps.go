@@ -104,7 +104,15 @@ func (r *run) tell(ref plan.Ref, status event.Status, phase event.Phase, code *i
 	})
 }
 
+// warn tells a warning, once however many containers it is about.
 func (r *run) warn(service, text string) {
+	r.mu.Lock()
+	again := r.told[service+": "+text]
+	r.told[service+": "+text] = true
+	r.mu.Unlock()
+	if again {
+		return
+	}
 	r.opt.Sink.Emit(event.Event{
 		Version: event.Version, Time: r.now(), Kind: event.KindWarning, Project: r.p.Project, Service: service, Text: text,
 	})

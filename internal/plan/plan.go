@@ -34,6 +34,9 @@ type Node struct {
 	// Changes are the differing fields behind Cause.
 	Changes []engine.Change
 	Service string
+	// Repeat marks the start of a one-shot that has ended well: up runs it
+	// again, but nothing has changed.
+	Repeat bool
 	// Unit names the replacement this node belongs to. Once a node of a unit
 	// that is Committing has begun, the rest of the unit is carried through, so
 	// that an interruption leaves either the old container or the new one.

@@ -25,7 +25,13 @@ type Step struct {
 	// Part says that the step is one of a replacement or of a creation that
 	// another step stands for.
 	Part bool `json:"part,omitempty"`
+	// Repeat says that the step runs a one-shot again that has ended well. It
+	// does not count as a change, and neither does waiting.
+	Repeat bool `json:"repeat,omitempty"`
 }
+
+// IsChange tells whether the step counts as a change.
+func (s Step) IsChange() bool { return !s.Repeat && s.Action != "wait" }
 
 // Steps lists the operations in order. The values of secrets are left out.
 func (p *Plan) Steps() ([]Step, error) {
@@ -43,7 +49,7 @@ func (p *Plan) Steps() ([]Step, error) {
 	for i, n := range nodes {
 		s := describe(n.Op)
 		s.ID, s.Service, s.Cause, s.After = n.ID, n.Service, n.Cause, p.nodes.Needs(n.ID)
-		s.Changes = masked(n.Changes)
+		s.Changes, s.Repeat = masked(n.Changes), n.Repeat
 		switch n.Op.(type) {
 		case CreateContainer:
 		case Start, CopyFiles, Hook:

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/graph"
 	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Recreate says when containers are replaced.
@@ -209,7 +210,22 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 			needs = append(needs, u.copyFiles(ref, spec.Files, needs))
 		}
 		u.start(pr, ref, cause, "", append(needs, conditions...))
+		if r.c.State == engine.Exited && r.c.ExitCode == 0 && len(needs) == 0 && u.isOneShot(svc.Name) {
+			u.p.nodes.Value("container/" + final + "/start").Repeat = true
+		}
 	}
+}
+
+// isOneShot tells whether some service waits for this one to complete.
+func (u *up) isOneShot(name string) bool {
+	for _, svc := range u.d.Dependents(name) {
+		for _, dep := range svc.DependsOn {
+			if dep.Service == name && dep.Condition == types.ServiceConditionCompletedSuccessfully {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fresh plans a new container.

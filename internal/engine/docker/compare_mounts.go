@@ -30,6 +30,7 @@ func (c *comparison) mounts() {
 		case !has && c.explained(target, before):
 		case !has:
 			c.differ("volumes."+target, before.String(), "")
+		case !had && c.forFiles(target):
 		case !had:
 			c.differ("volumes."+target, "", after.String())
 		default:
@@ -60,6 +61,13 @@ func (c *comparison) explained(target string, view mountView) bool {
 		}
 	}
 	return false
+}
+
+// forFiles tells whether a mount is one that berth adds for copied files, which
+// a container of docker compose does not have.
+func (c *comparison) forFiles(target string) bool {
+	added, err := fileMounts(c.spec)
+	return err == nil && slices.ContainsFunc(added, func(m mount.Mount) bool { return m.Target == target })
 }
 
 // mountViews keys a host configuration's mounts by target.

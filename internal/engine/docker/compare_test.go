@@ -338,7 +338,9 @@ func TestABindAskedForAsAMountIsTheSame(t *testing.T) {
 func TestABindMountInPlaceOfACopiedSecretIsNoDifference(t *testing.T) {
 	_, spec := recordedSpec(t, "plain")
 	spec.Files = []engine.File{{Target: "/run/secrets/token"}}
+	spec.Service.Tmpfs = []string{"/run"}
 	got, api := loadRecording(t, filepath.Join(recordedDir, "plain-20.10.json"))
+	got.container.HostConfig.Tmpfs = map[string]string{"/run": ""}
 	got.container.HostConfig.Mounts = []mount.Mount{{Type: "bind", Source: "/srv/token", Target: "/run/secrets/token", ReadOnly: true}}
 	want, err := newCreateRequest(spec, surroundings{api: api})
 	if err != nil {

@@ -160,12 +160,13 @@ func TestATerminalIsAttachedResizedAndDetached(t *testing.T) {
 	in, typed := io.Pipe()
 	var out strings.Builder
 	done := make(chan error, 1)
+	attached := make(chan struct{})
 	sizes := make(chan engine.Size, 1)
 	sizes <- engine.Size{Rows: 31, Columns: 77}
 	go func() {
-		done <- e.Attach(ctx, id, engine.AttachOptions{Stdin: true}, engine.Streams{In: in, Out: &out, TTY: true, Resize: sizes})
+		done <- e.Attach(ctx, id, engine.AttachOptions{Stdin: true, Ready: func() { close(attached) }}, engine.Streams{In: in, Out: &out, TTY: true, Resize: sizes})
 	}()
-	waitAttached(t, e, id)
+	<-attached
 	if err := e.StartContainer(ctx, id); err != nil {
 		t.Fatal(err)
 	}
@@ -191,17 +192,6 @@ func waitSize(t *testing.T, e *Engine, id, want string) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Fatalf("the terminal never became %s", want)
-}
-
-// waitAttached gives the attach request of another goroutine time to arrive.
-func waitAttached(t *testing.T, e *Engine, id string) {
-	t.Helper()
-	for range 100 {
-		if status := testengine.Inspect(t, id)["State"].(map[string]any)["Status"]; status != "created" {
-			t.Fatal(status)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 }
 
 func TestCommitExportAndCopyTravelAsArchives(t *testing.T) {

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,11 +73,21 @@ func badInputs() []badInput {
 		{"alias bomb", "x-0: &a0 [x]\n" + bombLines(8) + "services: {a: {image: x}}\n", "c.yaml", []string{"aliases"}},
 		{"alias in itself", "x-a: &a [*a]\nservices: {a: {image: x}}\n", "c.yaml:1", []string{"alias *a"}},
 		{"deep nesting", "x-a: " + strings.Repeat("{a: ", 6000) + "x" + strings.Repeat("}", 6000), "c.yaml:1", []string{"nested deeper"}},
-		{"many ports", "services:\n  a:\n    image: x\n    ports: [\"1-65535:1-65535\", \"1-65535:1-65535/udp\", \"1-65535:1-65535/sctp\"]\n", "c.yaml:4", []string{"services.a.ports[2]", "ports"}},
+		{"many ports", "services:\n  a:\n    image: x\n    ports: [\"1-65535:1-65535\", \"1-65535:1-65535/udp\"]\n", "c.yaml:4", []string{"services.a.ports[1]", "ports"}},
+		{"long chain", "services:\n  s0: {image: x}\n" + chain(200), "c.yaml", []string{"services", "extend each other"}},
 		{"long command", "services:\n  a:\n    image: x\n    command: " + strings.Repeat("x", 100000) + "\n", "c.yaml:4", []string{"services.a.command", "longer"}},
 		{"growing variable", "services:\n  a:\n    image: x\n    labels: {k: \"" + strings.Repeat("$LONG", 20000) + "\"}\n", "c.yaml:4", []string{"services.a.labels.k", "expand"}},
 		{"bad name", "name: \"--\"\nservices: {a: {image: x}}\n", "c.yaml", []string{"project name"}},
 	}
+}
+
+// chain makes services that each extend the one before.
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "  s%d: {extends: s%d}\n", i+1, i)
+	}
+	return b.String()
 }
 
 // bombLines makes YAML anchors that each hold the one before nine times.

@@ -169,6 +169,9 @@ func TestEveryValueSurvivesTheEnvFile(t *testing.T) {
 // that is not one line.
 func FuzzLoad(f *testing.F) {
 	for _, bad := range badInputs() {
+		if bad.name == "many ports" {
+			continue // what grows out of it is valid, and slow
+		}
 		f.Add([]byte(bad.text), []byte("A=1\n"))
 	}
 	f.Add([]byte("services: {a: {image: \"x:${A:-b}\", env_file: .env}}\n"), []byte("A='x'\nB=${A}${A}\n"))

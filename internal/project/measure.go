@@ -29,7 +29,38 @@ func (s *sources) measure(shown string, doc *yaml.Node) error {
 		return &Error{File: shown, Line: m.widestLine(doc), Msg: fmt.Sprintf("too large: more than %d values", maxValues),
 			Hint: "split the project"}
 	}
+	if err := measureExtends(shown, doc); err != nil {
+		return err
+	}
 	return s.measurePorts(shown, doc)
+}
+
+// measureExtends refuses long chains of services that extend each other: merging them
+// takes time and memory with the third power of their number. Cycles are compose-go's.
+func measureExtends(shown string, doc *yaml.Node) error {
+	services := child(root(doc), "services")
+	_, found := find(place{node: services, path: []string{"services"}}, []string{"*"}, func(p place) bool {
+		at, seen := p.node, map[*yaml.Node]bool{}
+		for range maxExtends {
+			seen[at] = true
+			extends := child(at, "extends")
+			if service := child(extends, "service"); service != nil && child(extends, "file") == nil {
+				extends = service
+			}
+			if extends == nil || extends.Kind != yaml.ScalarNode {
+				return false
+			}
+			if at = child(services, extends.Value); at == nil || seen[at] {
+				return false
+			}
+		}
+		return true
+	})
+	if !found {
+		return nil
+	}
+	return &Error{File: shown, Key: "services", Msg: fmt.Sprintf("more than %d services extend each other in a row", maxExtends),
+		Hint: "extend a common one"}
 }
 
 // portRange matches the ranges in a port in its short form.
@@ -96,7 +127,7 @@ func limitInterpolation(o *interpolation.Options) {
 		casts[path] = cast
 	}
 	for _, section := range []string{"services", "jobs"} {
-		for _, path := range []string{"command", "entrypoint", "post_start.[].command", "pre_stop.[].command", "pre_start.[].command"} {
+		for _, path := range []string{"command", "entrypoint", "*.[].command"} {
 			casts[tree.Path(section+".*."+path)] = short
 		}
 	}

@@ -19,7 +19,8 @@ const (
 	maxExpanded = 20000  // the same where most of them come from aliases
 	maxDocs     = 100    // documents in one file
 	maxFiles    = 1000   // files reached by include and extends
-	maxPorts    = 131072 // ports that ranges stand for: each one, for TCP and UDP
+	maxPorts    = 65536  // ports that ranges stand for: each one once
+	maxExtends  = 64     // services that extend each other in a row
 	maxCommand  = 65536  // bytes of a command in one string, which is split into words
 )
 

@@ -40,7 +40,7 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 		if c.IsRunning() {
 			stop = []string{s.stop(c, opt.Timeout, needs)}
 		}
-		removed[c.ID] = s.p.add(Node{
+		removed[c.ID] = s.p.Add(Node{
 			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
 			Op: Remove{Container: refOf(c), Force: true, Volumes: opt.Volumes, Anonymous: anonymousOf(c, opt.Volumes)},
 		}, stop...)
@@ -54,7 +54,7 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 	downNetworks(s.p, a, opt, removed)
 	downVolumes(s.p, a, opt, all)
 	for _, ref := range opt.Images {
-		s.p.add(Node{ID: "image/" + ref + "/remove", Op: RemoveImage{Ref: ref}}, all...)
+		s.p.Add(Node{ID: "image/" + ref + "/remove", Op: RemoveImage{Ref: ref}}, all...)
 	}
 	return s.p, nil
 }
@@ -62,7 +62,7 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 func (s *selection) providers(opt DownOptions) {
 	for _, name := range sortedKeys(s.m.Providers) {
 		if wanted(opt.Services, name) {
-			s.p.add(Node{
+			s.p.Add(Node{
 				ID: "service/" + name + "/provide", Service: name,
 				Op: Provide{Service: name, Config: s.m.Providers[name], Action: "down"},
 			})
@@ -125,7 +125,7 @@ func downNetworks(p *Plan, a *actual.State, opt DownOptions, removed map[string]
 		if len(opt.Services) > 0 && (others || len(needs) == 0) {
 			continue
 		}
-		p.add(Node{ID: "network/" + name + "/remove", Op: RemoveNetwork{ID: a.Networks[name].ID, Name: name}}, needs...)
+		p.Add(Node{ID: "network/" + name + "/remove", Op: RemoveNetwork{ID: a.Networks[name].ID, Name: name}}, needs...)
 	}
 }
 
@@ -135,7 +135,7 @@ func downVolumes(p *Plan, a *actual.State, opt DownOptions, needs []string) {
 	}
 	for _, name := range sortedKeys(a.Volumes) {
 		if wanted(opt.VolumeNames, name) && (len(opt.VolumeNames) > 0 || a.Volumes[name].Labels[labels.Project] == p.Project) {
-			p.add(Node{ID: "volume/" + name + "/remove", Op: RemoveVolume{Name: name}}, needs...)
+			p.Add(Node{ID: "volume/" + name + "/remove", Op: RemoveVolume{Name: name}}, needs...)
 		}
 	}
 }

@@ -73,7 +73,8 @@ type Consent struct {
 	Question string
 }
 
-func newPlan(project string) *Plan {
+// New returns an empty plan.
+func New(project string) *Plan {
 	return &Plan{Project: project, nodes: graph.New[*Node]()}
 }
 
@@ -96,8 +97,8 @@ func (p *Plan) Nodes() ([]*Node, error) {
 	return out, nil
 }
 
-// add puts a node into the plan after all of needs, and returns its ID.
-func (p *Plan) add(n Node, needs ...string) string {
+// Add puts a node into the plan after all of needs, and returns its ID.
+func (p *Plan) Add(n Node, needs ...string) string {
 	p.nodes.Add(n.ID, &n)
 	for _, dep := range needs {
 		if dep != "" && dep != n.ID {

@@ -49,7 +49,7 @@ func (u *up) recreate(pr *progress, r replica, conditions []string) {
 func (u *up) swap(svc desired.Service, c engine.Container, ref Ref, needs []string) string {
 	old, final := refOf(c), ref.Name
 	commit := func(step string, op Operation, after ...string) string {
-		return u.p.add(Node{ID: "container/" + final + "/" + step, Op: op, Service: svc.Name, Unit: final, Committing: true}, after...)
+		return u.p.Add(Node{ID: "container/" + final + "/" + step, Op: op, Service: svc.Name, Unit: final, Committing: true}, after...)
 	}
 	if c.IsRunning() {
 		needs = append(needs, addPreStop(u.p, svc.Config.PreStop, old, needs)...)
@@ -119,7 +119,7 @@ func anonymousOf(c engine.Container, wanted bool) []string {
 // returns what its stop comes after.
 func addPreStop(p *Plan, hooks []types.ServiceHook, ref Ref, needs []string) []string {
 	for i, hook := range hooks {
-		needs = []string{p.add(Node{
+		needs = []string{p.Add(Node{
 			ID:      fmt.Sprintf("container/%s/pre_stop-%d", ref.Name, i+1),
 			Op:      Hook{Container: ref, Phase: "pre_stop", Index: i, Hook: hook},
 			Service: ref.Service,
@@ -143,7 +143,7 @@ func (u *up) reconnect(svc desired.Service, r replica, ref Ref) []string {
 		if attached {
 			cause = "the network is made anew"
 		}
-		out = append(out, u.p.add(Node{
+		out = append(out, u.p.Add(Node{
 			ID: "container/" + ref.Name + "/connect-" + e.Network, Op: Connect{Container: ref, Endpoint: e},
 			Cause: cause, Service: svc.Name,
 		}, u.networkNode[e.Network]))
@@ -187,7 +187,7 @@ func (u *up) waitFor(pr *progress, condition Condition, optional bool) string {
 	if optional {
 		id += "-optional"
 	}
-	return u.p.add(Node{
+	return u.p.Add(Node{
 		ID: id, Service: pr.svc.Name,
 		Op: Wait{
 			Service: pr.svc.Name, Containers: pr.refs, Condition: condition, Optional: optional,
@@ -222,17 +222,17 @@ func (u *up) preStart(svc desired.Service, needs []string) []string {
 				create = append(create, u.remove(c, "left over from an earlier pre_start hook", true))
 			}
 		}
-		node := u.p.add(Node{ID: id + "/create", Op: op, Cause: "pre_start hook", Service: svc.Name}, create...)
+		node := u.p.Add(Node{ID: id + "/create", Op: op, Cause: "pre_start hook", Service: svc.Name}, create...)
 		ref := Ref{From: node, Name: hook.Name, Service: svc.Name}
 		if len(hook.Files) > 0 {
-			node = u.p.add(Node{ID: id + "/files", Op: CopyFiles{Container: ref, Files: hook.Files}, Service: svc.Name}, node)
+			node = u.p.Add(Node{ID: id + "/files", Op: CopyFiles{Container: ref, Files: hook.Files}, Service: svc.Name}, node)
 		}
-		start := u.p.add(Node{ID: id + "/start", Op: Start{Container: ref}, Service: svc.Name}, append(append(last, needs...), node)...)
-		done := u.p.add(Node{
+		start := u.p.Add(Node{ID: id + "/start", Op: Start{Container: ref}, Service: svc.Name}, append(append(last, needs...), node)...)
+		done := u.p.Add(Node{
 			ID: id + "/wait", Service: svc.Name,
 			Op: Wait{Service: svc.Name, Containers: []Ref{ref}, Condition: Completed, OneOff: true},
 		}, start)
-		last = []string{u.p.add(Node{ID: id + "/remove", Op: Remove{Container: ref, Volumes: true}, Service: svc.Name}, done)}
+		last = []string{u.p.Add(Node{ID: id + "/remove", Op: Remove{Container: ref, Volumes: true}, Service: svc.Name}, done)}
 	}
 	return last
 }
@@ -263,7 +263,7 @@ func (u *up) restartDependents(order []string) {
 		}
 		pr.renewed = true
 		for _, ref := range pr.refs {
-			pr.started = append(pr.started, u.p.add(Node{
+			pr.started = append(pr.started, u.p.Add(Node{
 				ID: "container/" + ref.Name + "/restart", Op: Restart{Container: ref, Timeout: u.opt.Timeout},
 				Cause: cause, Service: name,
 			}, needs...))
@@ -306,6 +306,6 @@ func (u *up) wait(order []string) {
 		needs = append(needs, pr.started...)
 	}
 	if len(w.Containers) > 0 {
-		u.p.add(Node{ID: "project/ready", Op: w, Cause: "--wait"}, needs...)
+		u.p.Add(Node{ID: "project/ready", Op: w, Cause: "--wait"}, needs...)
 	}
 }

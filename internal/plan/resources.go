@@ -35,7 +35,7 @@ func (u *up) networks() {
 }
 
 func (u *up) createNetwork(n desired.Network, cause string, changes []engine.Change, needs ...string) {
-	u.networkNode[n.Spec.Name] = u.p.add(Node{
+	u.networkNode[n.Spec.Name] = u.p.Add(Node{
 		ID: "network/" + n.Spec.Name + "/create", Op: CreateNetwork{Spec: n.Spec}, Cause: cause, Changes: changes,
 	}, needs...)
 }
@@ -50,13 +50,13 @@ func (u *up) renewNetwork(n desired.Network, have engine.Network, changes []engi
 		if _, on := c.Networks[name]; !on {
 			continue
 		}
-		off = append(off, u.p.add(Node{
+		off = append(off, u.p.Add(Node{
 			ID: "container/" + c.Name + "/disconnect-" + name, Service: c.Labels[labels.Service],
 			Op:    Disconnect{Container: refOf(c), Network: name, NetworkID: have.ID},
 			Cause: "the network is made anew",
 		}))
 	}
-	remove := u.p.add(Node{
+	remove := u.p.Add(Node{
 		ID: "network/" + name + "/remove", Op: RemoveNetwork{ID: have.ID, Name: name},
 		Cause: "its definition changed", Changes: changes,
 	}, off...)
@@ -114,7 +114,7 @@ func (u *up) volumes() {
 				"volume %s declared as external, but could not be found", v.Spec.Name)
 		case v.External:
 		case !ok:
-			u.volumeNode[v.Spec.Name] = u.p.add(Node{
+			u.volumeNode[v.Spec.Name] = u.p.Add(Node{
 				ID: "volume/" + v.Spec.Name + "/create", Op: CreateVolume{Spec: v.Spec}, Cause: "it is missing",
 			})
 		case have.Labels[labels.Project] == "":
@@ -151,10 +151,10 @@ func (u *up) divergedVolume(v desired.Volume, changes []engine.Change) {
 			}
 		}
 	}
-	remove := u.p.add(Node{
+	remove := u.p.Add(Node{
 		ID: "volume/" + name + "/remove", Op: RemoveVolume{Name: name}, Cause: "its definition changed", Changes: changes,
 	}, gone...)
-	u.volumeNode[name] = u.p.add(Node{
+	u.volumeNode[name] = u.p.Add(Node{
 		ID: "volume/" + name + "/create", Op: CreateVolume{Spec: v.Spec}, Cause: "its definition changed", Changes: changes,
 	}, remove)
 	u.forget()

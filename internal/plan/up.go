@@ -52,7 +52,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		return nil, err
 	}
 	u := &up{
-		d: d, a: a, opt: opt, p: newPlan(d.Project),
+		d: d, a: a, opt: opt, p: New(d.Project),
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
 		services: map[string]*progress{}, all: a.Containers,
@@ -164,7 +164,7 @@ func (u *up) provide(pr *progress) {
 	if u.opt.NoStart {
 		return
 	}
-	pr.started = []string{u.p.add(Node{
+	pr.started = []string{u.p.Add(Node{
 		ID: "service/" + pr.svc.Name + "/provide", Service: pr.svc.Name,
 		Op: Provide{Service: pr.svc.Name, Config: *pr.svc.Config.Provider, Action: "up"},
 	}, u.conditions(pr.svc)...)}
@@ -182,7 +182,7 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	}
 	needs := u.reconnect(svc, r, ref)
 	if needsHealing(r.c, final) {
-		needs = append(needs, u.p.add(Node{
+		needs = append(needs, u.p.Add(Node{
 			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name,
 			Cause: "an interrupted replacement left it as " + r.c.Name,
 		}, u.leftoverNodes(final)...))
@@ -194,7 +194,7 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	case r.c.State == engine.Paused:
 		pr.touched = true
 		pr.healthy = false
-		pr.started = append(pr.started, u.p.add(Node{
+		pr.started = append(pr.started, u.p.Add(Node{
 			ID: "container/" + final + "/unpause", Op: Unpause{Container: ref}, Service: svc.Name, Cause: "it is paused",
 		}, append(needs, conditions...)...))
 	case r.c.IsRunning():
@@ -269,7 +269,7 @@ func (u *up) create(svc desired.Service, spec engine.ContainerSpec, final string
 	if replaces != nil {
 		n.Unit = final
 	}
-	return u.p.add(n, needs...)
+	return u.p.Add(n, needs...)
 }
 
 // leftoverNodes are the removals that free a container name.
@@ -320,7 +320,7 @@ func (u *up) parents(svc desired.Service, op *CreateContainer) []string {
 }
 
 func (u *up) copyFiles(ref Ref, files []engine.File, needs []string) string {
-	return u.p.add(Node{
+	return u.p.Add(Node{
 		ID: "container/" + ref.Name + "/files", Op: CopyFiles{Container: ref, Files: files}, Service: ref.Service,
 	}, needs...)
 }
@@ -328,12 +328,12 @@ func (u *up) copyFiles(ref Ref, files []engine.File, needs []string) string {
 // start adds the node that starts a container, and its post_start hooks.
 func (u *up) start(pr *progress, ref Ref, cause, unit string, needs []string) {
 	pr.touched = true
-	last := u.p.add(Node{
+	last := u.p.Add(Node{
 		ID: "container/" + ref.Name + "/start", Op: Start{Container: ref}, Cause: cause, Service: ref.Service,
 		Unit: unit, Committing: unit != "",
 	}, append(needs, u.parentStarts(pr.svc)...)...)
 	for i, hook := range pr.svc.Config.PostStart {
-		last = u.p.add(Node{
+		last = u.p.Add(Node{
 			ID:      fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1),
 			Op:      Hook{Container: ref, Phase: "post_start", Index: i, Hook: hook},
 			Service: ref.Service,
@@ -360,12 +360,12 @@ func (u *up) remove(c engine.Container, cause string, volumes bool) string {
 	ref := refOf(c)
 	var needs []string
 	if c.IsRunning() {
-		needs = append(needs, u.p.add(Node{
+		needs = append(needs, u.p.Add(Node{
 			ID: "container/" + c.Name + "/stop-" + short(c.ID), Op: Stop{Container: ref, Timeout: u.opt.Timeout},
 			Cause: cause, Service: ref.Service,
 		}, u.preStop(c)...))
 	}
-	return u.p.add(Node{
+	return u.p.Add(Node{
 		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes}, Cause: cause, Service: ref.Service,
 	}, needs...)
 }

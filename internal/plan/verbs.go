@@ -108,7 +108,7 @@ type selection struct {
 }
 
 func newSelection(m Model, containers []engine.Container) (*selection, error) {
-	s := &selection{m: m, p: newPlan(m.Project), by: map[string][]engine.Container{}}
+	s := &selection{m: m, p: New(m.Project), by: map[string][]engine.Container{}}
 	seen := map[string]bool{}
 	var names []string
 	for _, c := range containers {
@@ -195,7 +195,7 @@ func (s *selection) stop(c engine.Container, timeout *time.Duration, needs []str
 	if !labels.IsOneOff(c.Labels) && c.State == engine.Running {
 		needs = addPreStop(s.p, s.m.PreStop[service], refOf(c), needs)
 	}
-	return s.p.add(Node{ID: nodeID(c, "stop"), Op: Stop{Container: refOf(c), Timeout: timeout}, Service: service}, needs...)
+	return s.p.Add(Node{ID: nodeID(c, "stop"), Op: Stop{Container: refOf(c), Timeout: timeout}, Service: service}, needs...)
 }
 
 // StartOptions steer StartAll.
@@ -222,7 +222,7 @@ func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, 
 				continue
 			}
 			touched[name] = true
-			last := s.p.add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
+			last := s.p.Add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
 			started[name] = append(started[name], s.postStart(ref, last))
 		}
 	}
@@ -234,7 +234,7 @@ func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, 
 
 func (s *selection) postStart(ref Ref, last string) string {
 	for i, hook := range s.m.PostStart[ref.Service] {
-		last = s.p.add(Node{
+		last = s.p.Add(Node{
 			ID:      fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1),
 			Op:      Hook{Container: ref, Phase: "post_start", Index: i, Hook: hook},
 			Service: ref.Service,
@@ -265,7 +265,7 @@ func (s *selection) conditions(name string, started map[string][]string, touched
 		if w.Optional {
 			id += "-optional"
 		}
-		out = append(out, s.p.add(Node{ID: id, Op: w, Service: dep.Service}, started[dep.Service]...))
+		out = append(out, s.p.Add(Node{ID: id, Op: w, Service: dep.Service}, started[dep.Service]...))
 	}
 	return out
 }
@@ -293,7 +293,7 @@ func (s *selection) ready(timeout time.Duration, started map[string][]string) {
 		needs = append(needs, started[name]...)
 	}
 	if len(w.Containers) > 0 {
-		s.p.add(Node{ID: "project/ready", Op: w, Cause: "--wait"}, needs...)
+		s.p.Add(Node{ID: "project/ready", Op: w, Cause: "--wait"}, needs...)
 	}
 }
 
@@ -309,7 +309,7 @@ func RestartAll(m Model, containers []engine.Container, timeout *time.Duration) 
 		if c.State == engine.Running {
 			needs = addPreStop(s.p, m.PreStop[ref.Service], ref, needs)
 		}
-		last := s.p.add(Node{ID: nodeID(c, "restart"), Op: Restart{Container: ref, Timeout: timeout}, Service: ref.Service}, needs...)
+		last := s.p.Add(Node{ID: nodeID(c, "restart"), Op: Restart{Container: ref, Timeout: timeout}, Service: ref.Service}, needs...)
 		return s.postStart(ref, last)
 	})
 	return s.p, nil
@@ -359,7 +359,7 @@ func RemoveStopped(m Model, containers []engine.Container, stop, volumes bool) (
 			}
 			needs = []string{s.stop(c, nil, needs)}
 		}
-		return s.p.add(Node{
+		return s.p.Add(Node{
 			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
 			Op: Remove{Container: refOf(c), Volumes: volumes, Anonymous: anonymousOf(c, volumes)},
 		}, needs...)
@@ -368,10 +368,10 @@ func RemoveStopped(m Model, containers []engine.Container, stop, volumes bool) (
 }
 
 func simple(m Model, containers []engine.Container, op func(engine.Container) (string, Operation)) *Plan {
-	p := newPlan(m.Project)
+	p := New(m.Project)
 	for _, c := range containers {
 		if verb, o := op(c); o != nil {
-			p.add(Node{ID: nodeID(c, verb), Op: o, Service: c.Labels[labels.Service]})
+			p.Add(Node{ID: nodeID(c, verb), Op: o, Service: c.Labels[labels.Service]})
 		}
 	}
 	return p

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/berth/internal/desired"
@@ -54,6 +55,9 @@ func (a *App) UpAttached(ctx context.Context, r UpRequest, at AttachRequest, sin
 			r.Services = append(append([]string(nil), r.Services...), from)
 		}
 	}
+	if r.PlanFile != "" {
+		return 1, &UsageError{"a saved plan is carried out in the background: add --detach"}
+	}
 	s, err := a.prepare(ctx, r)
 	if err != nil {
 		return 1, err
@@ -61,6 +65,9 @@ func (a *App) UpAttached(ctx context.Context, r UpRequest, at AttachRequest, sin
 	defer s.release()
 	p, err := a.consentedPlan(ctx, s)
 	if err != nil {
+		return 1, err
+	}
+	if err := a.preflight(ctx, s.engine, p); err != nil {
 		return 1, err
 	}
 	f, err := newForeground(a, s, p, at)
@@ -90,6 +97,7 @@ type foreground struct {
 
 	settled  func() // nothing more will be started
 	stopping func()
+	over     atomic.Bool   // stopping has begun
 	abort    chan struct{} // closed by the exit that ends everything
 	ended    chan struct{} // closed when reading has ended, with readErr set
 	readErr  error
@@ -188,6 +196,9 @@ func (f *foreground) read(ctx context.Context) <-chan struct{} {
 	opt := logs.AttachOptions{
 		Project: f.state.desired.Project, Services: services, Tail: f.request.Tail,
 		Show:  func(service string) bool { return f.shown[service] },
+		Await: func(service string) bool {
+			return f.watched[service] || f.owned[service] && f.over.Load()
+		},
 		Ready: func() { close(ready) }, Settled: settled, Stopping: stopping, OnExit: f.exited,
 	}
 	go func() {
@@ -249,8 +260,8 @@ func (f *foreground) aborts() bool { return f.request.AbortOnExit || f.request.A
 
 // attend waits for the end.
 func (f *foreground) attend(ctx context.Context) (int, error) {
-	f.settled()
 	if ctx.Err() == nil && !closed(f.abort) {
+		f.settled()
 		f.state.release()
 	}
 	select {
@@ -333,8 +344,8 @@ func (f *foreground) exitCode(ctx context.Context) int {
 // stop stops the containers of this command, dependents first, and reads what
 // they write until they have ended. The second interrupt kills them.
 func (f *foreground) stop(ctx context.Context) error {
+	f.over.Store(true)
 	f.stopping()
-	f.settled()
 	ctx = context.WithoutCancel(ctx)
 	stopCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -349,15 +360,9 @@ func (f *foreground) stop(ctx context.Context) error {
 	if closed(f.control.Faster) {
 		err = f.killAll(ctx)
 	}
-	limit := drainLimit
-	for name := range f.shown {
-		if (f.shown[name] || f.watched[name]) && !f.owned[name] {
-			limit = lastWords // these go on running
-		}
-	}
 	select {
 	case <-f.ended:
-	case <-time.After(limit):
+	case <-time.After(drainLimit):
 	}
 	return err
 }

@@ -99,6 +99,9 @@ func (a *App) runDependencies(ctx context.Context, s *upState) error {
 	if err != nil {
 		return err
 	}
+	if err := a.preflight(ctx, s.engine, p); err != nil {
+		return err
+	}
 	_, err = a.carryOut(ctx, &rest, p)
 	return err
 }

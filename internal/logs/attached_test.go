@@ -150,3 +150,25 @@ func TestAJobThatEndsByItselfEndsAttachingAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestAttachingDoesNotWaitForContainersThatAreNotAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		settled := make(chan struct{})
+		r := attach(t, f, logs.AttachOptions{Settled: settled, Await: func(service string) bool { return service == "web" }})
+		db, web := f.create("db", 1), f.create("web", 1)
+		f.start(db)
+		f.start(web)
+		f.write(db, "up")
+		close(settled)
+		time.Sleep(time.Minute)
+		if r.ended() {
+			t.Fatal("ended although web runs")
+		}
+		f.die(web, 0, engine.Exited)
+		if err := <-r.done; err != nil {
+			t.Error(err)
+		}
+		r.wantSequence(t, "db-1 | up", "web-1 exited with code 0")
+	})
+}

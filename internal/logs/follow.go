@@ -60,6 +60,7 @@ func Attached(ctx context.Context, r Reader, options AttachOptions, sink Sink) e
 	}
 	w := newWatcher(r, sink, selection{project: options.Project, services: options.Services})
 	w.attached, w.stopWhenDone, w.tail = true, true, tail
+	w.await = options.Await
 	w.show, w.ready, w.onStart, w.onExit = options.Show, options.Ready, options.OnStart, options.OnExit
 	w.settle, w.stop = options.Settled, options.Stopping
 	return w.run(ctx)
@@ -83,7 +84,7 @@ type watcher struct {
 	since, until int64
 	stopWhenDone bool
 	attached     bool
-	show         func(service string) bool
+	show, await  func(service string) bool
 	ready        func()
 	onStart      func(Source)
 	onExit       func(Exit)
@@ -279,6 +280,9 @@ func (w *watcher) done() bool {
 	}
 	hold := w.settledAt.Add(eventDelay)
 	for _, t := range w.tracked {
+		if w.await != nil && !w.await(t.source.Service) {
+			continue
+		}
 		if t.running || t.restarting || t.pending > 0 {
 			return false
 		}

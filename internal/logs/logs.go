@@ -123,6 +123,9 @@ type AttachOptions struct {
 	// Show tells of which services the output and the exit notes go to the
 	// sink; nil for all. The callbacks are called for the others as well.
 	Show func(service string) bool
+	// Await tells the containers of which services attaching ends with; nil
+	// for all. Others are followed as long as one of those runs.
+	Await func(service string) bool
 	// Tail is how many lines from before to give; empty for none.
 	Tail string
 	// Ready is called once everything that starts from now on will be seen.

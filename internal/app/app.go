@@ -58,6 +58,7 @@ type Engine interface {
 	imageEngine
 	processEngine
 	Info(ctx context.Context) (engine.Info, error)
+	Gaps(ctx context.Context, spec engine.ContainerSpec) ([]engine.Gap, error)
 	Compare(ctx context.Context, spec engine.ContainerSpec, id string) ([]engine.Change, error)
 	Close() error
 }

@@ -74,7 +74,7 @@ func (a *App) Plan(ctx context.Context, r UpRequest) (PlanResult, error) {
 	if err != nil {
 		return PlanResult{}, err
 	}
-	found, err := a.obstacles(ctx, s.engine, p)
+	found, err := a.obstacles(ctx, s, p)
 	if err != nil {
 		return PlanResult{}, err
 	}
@@ -197,7 +197,7 @@ func (a *App) applySaved(ctx context.Context, r UpRequest) (UpResult, error) {
 			return UpResult{}, err
 		}
 	}
-	if err := b.preflight(ctx, s.engine, p); err != nil {
+	if err := b.preflight(ctx, s, p); err != nil {
 		return UpResult{}, err
 	}
 	return b.carryOut(ctx, s, p)

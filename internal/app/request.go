@@ -41,6 +41,7 @@ type UpRequest struct {
 	DryRun              bool
 	LockTimeout         time.Duration
 	PlanFile            string // apply this saved plan
+	Strict              bool   // keys without effect are errors
 	AcceptVolumeRemoval bool   // consent to losing volume data
 	TakeOver            bool   // go on though another directory's project has the same name
 }

@@ -38,7 +38,7 @@ func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
 	if err != nil {
 		return UpResult{}, err
 	}
-	if err := a.preflight(ctx, s.engine, p); err != nil {
+	if err := a.preflight(ctx, s, p); err != nil {
 		return UpResult{}, err
 	}
 	return a.carryOut(ctx, s, p)
@@ -46,8 +46,8 @@ func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
 
 // preflight refuses a plan that something stands in the way of, before anything
 // is changed.
-func (a *App) preflight(ctx context.Context, e Engine, p *plan.Plan) error {
-	found, err := a.obstacles(ctx, e, p)
+func (a *App) preflight(ctx context.Context, s *upState, p *plan.Plan) error {
+	found, err := a.obstacles(ctx, s, p)
 	if err == nil && len(found) > 0 {
 		err = &problems{found}
 	}
@@ -56,17 +56,22 @@ func (a *App) preflight(ctx context.Context, e Engine, p *plan.Plan) error {
 
 // obstacles are a plan's own problems and those that a look at the whole engine
 // and the host shows.
-func (a *App) obstacles(ctx context.Context, e Engine, p *plan.Plan) ([]plan.Problem, error) {
+func (a *App) obstacles(ctx context.Context, s *upState, p *plan.Plan) ([]plan.Problem, error) {
 	found := append([]plan.Problem(nil), p.Problems...)
+	gaps, err := a.gaps(ctx, s, p)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, gaps...)
 	if !preflight.Needed(p) {
 		return found, nil
 	}
-	all, err := e.Containers(ctx, engine.ContainerFilter{})
+	all, err := s.engine.Containers(ctx, engine.ContainerFilter{})
 	if err != nil {
 		return nil, err
 	}
 	var host preflight.Host
-	if preflight.OnThisMachine(e.Endpoint()) {
+	if preflight.OnThisMachine(s.engine.Endpoint()) {
 		host = preflight.LocalHost{}
 	}
 	return append(found, preflight.Check(p, all, host)...), nil
@@ -108,6 +113,9 @@ func (a *App) begin(ctx context.Context, r UpRequest) (*upState, error) {
 	}
 	loaded, err := a.load(ctx, r.Project, r.Services, r.NoDeps)
 	if err != nil {
+		return nil, err
+	}
+	if err := loaded.CheckNames(); err != nil {
 		return nil, err
 	}
 	if err := scale(loaded.Project, r.Scale); err != nil {

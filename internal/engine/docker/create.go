@@ -39,7 +39,7 @@ func leftOut(spec engine.ContainerSpec, api string) []string {
 	var warnings []string
 	for _, gap := range Unsupported(spec, api) {
 		if gap.NeedsAPI != "" {
-			warnings = append(warnings, gap.Text(api)+"; it is left out")
+			warnings = append(warnings, gap.String()+"; it is left out")
 		}
 	}
 	return warnings

@@ -1,7 +1,7 @@
 package docker
 
 import (
-	"fmt"
+	"context"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -9,31 +9,10 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// Gap is a key of a service that this engine cannot honour.
-type Gap struct {
-	Service string
-	Key     string // within the service, such as healthcheck.start_interval
-	// NeedsAPI is the API version that has it; empty if no engine has.
-	NeedsAPI string
-	// Fatal: without it the container would be another one than the file asks
-	// for, so that creating it is refused. Otherwise the key is left out.
-	Fatal bool
-	// Why says what the engine does instead, for keys no engine has.
-	Why string
-}
-
-// Text is the gap on one line, for the person at the terminal.
-func (g Gap) Text(api string) string {
-	if g.NeedsAPI == "" {
-		return fmt.Sprintf("%s has no effect: %s", field(g.Service, g.Key), g.Why)
-	}
-	return fmt.Sprintf("%s needs Engine API %s, this engine speaks %s", field(g.Service, g.Key), g.NeedsAPI, api)
-}
-
 // Unsupported lists what the specification asks for and an engine of this API
 // version does not have, in the order of the Compose reference. It asks
 // nothing; the caller says each gap once.
-func Unsupported(spec engine.ContainerSpec, api string) []Gap {
+func Unsupported(spec engine.ContainerSpec, api string) []engine.Gap {
 	gaps := gapList{service: spec.Service.Name, api: api}
 	service := spec.Service
 	gaps.need("1.43", len(service.Annotations) > 0, "annotations", false)
@@ -52,11 +31,21 @@ func Unsupported(spec engine.ContainerSpec, api string) []Gap {
 	return gaps.found
 }
 
+// Gaps lists what a specification asks for and this engine does not have. It
+// asks the engine nothing but, once, its API version.
+func (e *Engine) Gaps(ctx context.Context, spec engine.ContainerSpec) ([]engine.Gap, error) {
+	api, err := e.APIVersion(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return Unsupported(spec, api), nil
+}
+
 // refuse is the error of the first fatal gap.
 func refuse(spec engine.ContainerSpec, api string) error {
 	for _, gap := range Unsupported(spec, api) {
 		if gap.Fatal {
-			return &engine.Error{Op: "create container", Name: spec.Name, Kind: engine.ErrUnsupported, Text: gap.Text(api)}
+			return &engine.Error{Op: "create container", Name: spec.Name, Kind: engine.ErrUnsupported, Text: gap.String()}
 		}
 	}
 	return nil
@@ -65,13 +54,13 @@ func refuse(spec engine.ContainerSpec, api string) error {
 // gapList collects gaps.
 type gapList struct {
 	service, api string
-	found        []Gap
+	found        []engine.Gap
 }
 
 // need records a used key if the engine is older than the version.
 func (l *gapList) need(version string, used bool, key string, fatal bool) {
 	if used && olderThan(l.api, version) {
-		l.found = append(l.found, Gap{Service: l.service, Key: key, NeedsAPI: version, Fatal: fatal})
+		l.found = append(l.found, engine.Gap{Service: l.service, Key: key, NeedsAPI: version, HasAPI: l.api, Fatal: fatal})
 	}
 }
 
@@ -100,7 +89,7 @@ func (l *gapList) mount(volume types.ServiceVolumeConfig) {
 func (l *gapList) never(service types.ServiceConfig) {
 	add := func(used bool, key, why string) {
 		if used {
-			l.found = append(l.found, Gap{Service: l.service, Key: key, Why: why})
+			l.found = append(l.found, engine.Gap{Service: l.service, Key: key, Why: why})
 		}
 	}
 	add(service.CredentialSpec != nil && service.CredentialSpec.Config != "", "credential_spec.config", "the engine reads a credential spec from a file or the registry")

@@ -24,6 +24,7 @@ const (
 // of its methods that take a context count as requests to an engine; the
 // others are the test's own and are recorded nowhere.
 type Engine struct {
+	gaps     map[string][]engine.Gap // by service; see SetGaps
 	seed     string
 	api      string
 	endpoint string

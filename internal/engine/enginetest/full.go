@@ -22,6 +22,7 @@ type FullEngine interface {
 	Info(ctx context.Context) (engine.Info, error)
 	Events(ctx context.Context, filter engine.EventFilter) (engine.EventStream, error)
 	Dial(ctx context.Context, path, proto string, meta map[string][]string) (net.Conn, error)
+	Gaps(ctx context.Context, spec engine.ContainerSpec) ([]engine.Gap, error)
 	Endpoint() string
 	Close() error
 }

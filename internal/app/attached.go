@@ -67,7 +67,7 @@ func (a *App) UpAttached(ctx context.Context, r UpRequest, at AttachRequest, sin
 	if err != nil {
 		return 1, err
 	}
-	if err := a.preflight(ctx, s.engine, p); err != nil {
+	if err := a.preflight(ctx, s, p); err != nil {
 		return 1, err
 	}
 	f, err := newForeground(a, s, p, at)

@@ -99,7 +99,7 @@ func (a *App) runDependencies(ctx context.Context, s *upState) error {
 	if err != nil {
 		return err
 	}
-	if err := a.preflight(ctx, s.engine, p); err != nil {
+	if err := a.preflight(ctx, s, p); err != nil {
 		return err
 	}
 	_, err = a.carryOut(ctx, &rest, p)

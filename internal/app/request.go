@@ -4,14 +4,14 @@ import "time"
 
 // ProjectOptions say which project a verb is about: docker compose's global flags.
 type ProjectOptions struct {
-	Files         []string // -f, in order; "-" is standard input
-	EnvFiles      []string // --env-file
-	Profiles      []string // --profile
-	Name          string   // -p
-	Dir           string   // --project-directory
-	AllResources  bool     // --all-resources
-	Compatibility bool     // --compatibility
-	Insecure      []string // --insecure-registry
+	Files         []string `json:"files,omitempty"`             // -f, in order; "-" is standard input
+	EnvFiles      []string `json:"env_files,omitempty"`         // --env-file
+	Profiles      []string `json:"profiles,omitempty"`          // --profile
+	Name          string   `json:"name,omitempty"`              // -p
+	Dir           string   `json:"project_directory,omitempty"` // --project-directory
+	AllResources  bool     `json:"all_resources,omitempty"`     // --all-resources
+	Compatibility bool     `json:"compatibility,omitempty"`     // --compatibility
+	Insecure      []string `json:"insecure_registry,omitempty"` // --insecure-registry
 }
 
 // UpRequest asks to bring services to what the files say. `create` is the same

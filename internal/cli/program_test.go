@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"github.com/berth-dev/berth/internal/testengine"
 )
 
@@ -217,6 +219,37 @@ func TestAClosedInputEndsTheCommandThatReadsIt(t *testing.T) {
 	out, err := c.Output()
 	if err != nil || string(out) != "to the end" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+func TestTheMenuLeavesEverythingRunning(t *testing.T) {
+	p := newProgram(t, deafService)
+	c := p.command("--progress", "plain", "up", "--menu")
+	terminal, err := pty.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	defer time.AfterFunc(30*time.Second, func() { _ = c.Process.Kill() }).Stop()
+	lines := bufio.NewScanner(terminal)
+	seen := ""
+	for lines.Scan() && !strings.HasSuffix(strings.TrimSpace(lines.Text()), "ready") {
+		seen += lines.Text() + "\n"
+	}
+	if !strings.Contains(seen, "Keys: d leaves everything running") {
+		t.Errorf("the keys are not told: %s", seen)
+	}
+	if _, err := terminal.Write([]byte("d")); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() { // until berth has ended
+		seen += lines.Text() + "\n"
+	}
+	if code, took := p.end(c); code != 0 || took > 3*time.Second {
+		t.Errorf("exit code %d after %v: %s", code, took, seen)
+	}
+	if p.running() == "" {
+		t.Error("the container was stopped")
 	}
 }
 

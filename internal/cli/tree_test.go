@@ -18,7 +18,7 @@ func pending() []string {
 
 // pendingFlags are flags of the table whose commands do not have them yet. The
 // list must shrink.
-func pendingFlags() []string { return []string{"up --menu", "up --watch"} }
+func pendingFlags() []string { return []string{"up --watch"} }
 
 // ownFlags are berth's own, which docker compose does not have.
 func ownFlags() []string {

@@ -27,6 +27,7 @@ type upOptions struct {
 	View   app.AttachRequest
 	Lines  logView
 	Detach bool
+	Menu   bool
 }
 
 func newUp(s *session, runF run[upOptions]) *cobra.Command {
@@ -79,6 +80,9 @@ which stops them.`,
 			return err
 		}
 		o.Detach = o.Detach || o.Wait || o.NoStart
+		if !cmd.Flags().Changed("menu") {
+			o.Menu = truthy(s.setting("COMPOSE_MENU"))
+		}
 		return runF(cmd.Context(), o)
 	}
 	return cmd
@@ -93,6 +97,7 @@ func addAttachFlags(flags *pflag.FlagSet, o *upOptions) {
 	flags.StringArrayVar(&o.View.NoAttach, "no-attach", nil, "Do not show the output of this service; may be given several times")
 	flags.BoolVar(&o.View.AttachDependencies, "attach-dependencies", false, "Show the output of the services it depends on as well")
 	flags.StringVar(&o.View.Tail, "tail", "", "Number of lines to show of what containers wrote before, or all")
+	flags.BoolVar(&o.Menu, "menu", false, "Let single keys act in a terminal: d leaves everything running")
 	addLogView(flags, &o.Lines)
 	flags.BoolVar(&o.Lines.Stamps, "timestamps", false, "Show the time of each line")
 }
@@ -205,10 +210,15 @@ func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	code, err := use.UpAttached(ctx, o.UpRequest, o.View, sink, app.Control{
-		Faster:    s.interrupts.Faster(),
-		Attaching: sink.attaching,
-	})
+	control := app.Control{Faster: s.interrupts.Faster(), Attaching: sink.attaching}
+	if o.Menu {
+		m, err := s.openMenu()
+		if err != nil {
+			return err
+		}
+		control.Detach = m.detach
+	}
+	code, err := use.UpAttached(ctx, o.UpRequest, o.View, sink, control)
 	if closeErr := sink.Close(); err == nil {
 		err = closeErr
 	}

@@ -195,7 +195,7 @@ func (f *foreground) read(ctx context.Context) <-chan struct{} {
 	}
 	opt := logs.AttachOptions{
 		Project: f.state.desired.Project, Services: services, Tail: f.request.Tail,
-		Show:  func(service string) bool { return f.shown[service] },
+		Show: func(service string) bool { return f.shown[service] },
 		Await: func(service string) bool {
 			return f.watched[service] || f.owned[service] && f.over.Load()
 		},

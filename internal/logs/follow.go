@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 const (
@@ -273,6 +274,9 @@ func (w *watcher) sweep() {
 	}
 }
 
+// awaited tells whether the end of a service's containers is waited for.
+func (w *watcher) awaited(service string) bool { return w.await == nil || w.await(service) }
+
 // done tells whether following has come to its end by itself.
 func (w *watcher) done() bool {
 	if !w.stopWhenDone || !w.settled {
@@ -280,7 +284,7 @@ func (w *watcher) done() bool {
 	}
 	hold := w.settledAt.Add(eventDelay)
 	for _, t := range w.tracked {
-		if w.await != nil && !w.await(t.source.Service) {
+		if !w.awaited(t.source.Service) {
 			continue
 		}
 		if t.running || t.restarting || t.pending > 0 {
@@ -318,6 +322,9 @@ func (w *watcher) confirmed() bool {
 // agrees compares a list with what the events have told.
 func (w *watcher) agrees(list []engine.Container) bool {
 	for _, c := range list {
+		if !w.awaited(c.Labels[labels.Service]) {
+			continue
+		}
 		t := w.tracked[c.ID]
 		if t == nil || c.IsRunning() {
 			return false

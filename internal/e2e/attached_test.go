@@ -1,0 +1,306 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const twoServices = `
+services:
+  db:
+    image: IMAGE
+    command: ["sh", "-c", "` + loopInYAML + `"]
+  web:
+    image: IMAGE
+    command: ["sh", "-c", "` + loopInYAML + `"]
+    depends_on: [db]
+`
+
+// loopInYAML is loop within double quotes.
+const loopInYAML = loop
+
+func TestTheFirstInterruptStopsDependentsFirst(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, twoServices)
+			up := p.start("up")
+			up.waitFor("db-1   | up")
+			up.waitFor("web-1  | up")
+			up.signal(sig)
+			up.wantCode(130)
+			inOrder(t, up.output.String(), "Gracefully stopping", "-web-1 Stopping", "-web-1 Stopped", "-db-1 Stopping", "-db-1 Stopped")
+			for _, line := range []string{"web-1  | bye", "db-1   | bye", "web-1 exited with code 0", "db-1 exited with code 0"} {
+				if !strings.Contains(up.output.String(), line) {
+					t.Errorf("no %q in:\n%s", line, up.output)
+				}
+			}
+			for name, state := range p.containers() {
+				if state != "exited" {
+					t.Errorf("%s is %s", name, state)
+				}
+			}
+		})
+	}
+}
+
+func TestTheSecondInterruptKillsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  deaf:
+    image: IMAGE
+    command: ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"]
+    stop_grace_period: 5m
+`)
+	up := p.start("up")
+	up.waitFor("| up")
+	up.signal(syscall.SIGINT)
+	up.waitFor("-deaf-1 Stopping")
+	began := time.Now()
+	up.signal(syscall.SIGINT)
+	up.wantCode(130)
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("killing took %s", took)
+	}
+	up.waitFor("deaf-1 exited with code 137")
+}
+
+func TestAnInterruptWhileStartingStopsWhatHasBeenStarted(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  db:
+    image: IMAGE
+    command: ["sh", "-c", "`+loop+`"]
+    healthcheck: {test: ["CMD", "false"], interval: 1s, retries: 1000}
+  web:
+    image: IMAGE
+    depends_on: {db: {condition: service_healthy}}
+`)
+	up := p.start("up")
+	up.waitFor("-db-1 Waiting")
+	up.signal(syscall.SIGINT)
+	up.wantCode(130)
+	if states := p.containers(); states["db-1"] != "exited" {
+		t.Errorf("states: %v", states)
+	}
+}
+
+func TestAbortingGivesTheExitCodeThatIsAskedFor(t *testing.T) {
+	const services = `
+services:
+  init:
+    image: IMAGE
+    command: ["true"]
+  job:
+    image: IMAGE
+    command: ["sh", "-c", "sleep 1; exit 42"]
+    depends_on: {init: {condition: service_completed_successfully}}
+  polite:
+    image: IMAGE
+    command: ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done"]
+  raw:
+    image: IMAGE
+    command: ["sh", "-c", "sleep 1000 & wait"]
+    stop_signal: SIGKILL
+  deaf:
+    image: IMAGE
+    command: ["sleep", "1000"]
+    stop_grace_period: 1s
+  shell:
+    image: IMAGE
+    init: true
+    command: ["sleep", "1000"]
+`
+	for _, c := range []struct {
+		flags string
+		code  int
+	}{
+		{"--abort-on-container-exit", 42},
+		{"--abort-on-container-failure", 42},
+		{"--exit-code-from job", 42},
+		{"--exit-code-from polite", 9},
+		{"--exit-code-from raw", 137},
+		{"--exit-code-from deaf", 137},
+		{"--exit-code-from init", 0},
+	} {
+		t.Run(strings.TrimPrefix(strings.ReplaceAll(c.flags, " ", "="), "--"), func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, strings.Split(services, "  shell:")[0])
+			_, stderr, code := p.run(append([]string{"up"}, strings.Fields(c.flags)...)...)
+			if code != c.code {
+				t.Errorf("exit code %d, want %d:\n%s", code, c.code, stderr)
+			}
+			for name, state := range p.containers() {
+				if state == "running" {
+					t.Errorf("%s still runs", name)
+				}
+			}
+		})
+	}
+}
+
+func TestAServiceThatIsTerminatedGives143(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  job:
+    image: IMAGE
+    command: ["sh", "-c", "sleep 1; exit 3"]
+  server:
+    image: IMAGE
+    command: ["sh", "-c", "trap 'exit 143' TERM; while :; do sleep 0.1; done"]
+`)
+	if _, stderr, code := p.run("up", "--exit-code-from", "server"); code != 143 {
+		t.Errorf("exit code %d:\n%s", code, stderr)
+	}
+}
+
+func TestUpEndsByItselfWithZeroWhenAllHaveEnded(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  good: {image: IMAGE, command: ["echo", "one"]}
+  bad: {image: IMAGE, command: ["sh", "-c", "echo two >&2; exit 3"]}
+`)
+	stdout, stderr, code := p.run("up")
+	if code != 0 || !strings.Contains(stdout, "| one") || !strings.Contains(stderr, "| two") {
+		t.Errorf("exit code %d, stdout:\n%s\nstderr:\n%s", code, stdout, stderr)
+	}
+	if both := stdout + stderr; !strings.Contains(both, "bad-1 exited with code 3") || !strings.Contains(both, "good-1 exited with code 0") {
+		t.Errorf("exits:\n%s", both)
+	}
+}
+
+func TestOnlyTheServicesAskedForAreShown(t *testing.T) {
+	const services = `
+services:
+  db:
+    image: IMAGE
+    command: ["sh", "-c", "echo from db; sleep 1000"]
+    stop_signal: SIGKILL
+  quiet:
+    image: IMAGE
+    command: ["sh", "-c", "echo from quiet; sleep 1"]
+    attach: false
+  web:
+    image: IMAGE
+    command: ["sh", "-c", "echo from web; sleep 1"]
+    depends_on: [db, quiet]
+`
+	for _, c := range []struct {
+		flags    string
+		in, out  string
+		dbLeaves string
+	}{
+		{"up web", "web", "db quiet", "running"},
+		{"up --attach-dependencies web", "web db", "quiet", "running"},
+		{"up --attach quiet web", "quiet", "db web", "running"},
+		{"up --abort-on-container-exit --no-attach db", "web", "db quiet", "exited"},
+	} {
+		t.Run(strings.ReplaceAll(c.flags, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, services)
+			stdout, stderr, code := p.run(strings.Fields(c.flags)...)
+			if code != 0 {
+				t.Errorf("exit code %d:\n%s", code, stderr)
+			}
+			for _, name := range strings.Fields(c.in) {
+				if !strings.Contains(stdout, "from "+name) {
+					t.Errorf("%s is not shown:\n%s", name, stdout)
+				}
+			}
+			for _, name := range strings.Fields(c.out) {
+				if strings.Contains(stdout, "from "+name) {
+					t.Errorf("%s is shown:\n%s", name, stdout)
+				}
+			}
+			if states := p.containers(); states["db-1"] != c.dbLeaves {
+				t.Errorf("states: %v", states)
+			}
+		})
+	}
+}
+
+func TestAContainerThatAnotherShellRecreatesKeepsStreaming(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  web:
+    image: IMAGE
+    command: ["sh", "-c", "echo up as $$NAME; trap 'exit 0' TERM; while :; do sleep 0.1; done"]
+    environment: {NAME: "${NAME:-first}"}
+`)
+	up := p.start("up")
+	up.waitFor("up as first")
+	for i := range 3 {
+		name := fmt.Sprintf("number-%d", i)
+		other := p.command("up", "-d")
+		other.Env = append(other.Env, "NAME="+name)
+		if out, err := other.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		up.waitFor("up as " + name)
+	}
+	up.signal(syscall.SIGINT)
+	up.wantCode(130)
+	if n := strings.Count(up.output.String(), "up as"); n != 4 {
+		t.Errorf("%d starts shown:\n%s", n, up.output)
+	}
+	for name, state := range p.containers() {
+		if state != "exited" {
+			t.Errorf("%s is %s", name, state)
+		}
+	}
+}
+
+func TestAReaderThatGoesAwayStopsAnAttachedUp(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  web:
+    image: IMAGE
+    command: ["sh", "-c", "trap 'exit 0' TERM; while :; do echo tick; sleep 0.05; done"]
+`)
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := p.command("up")
+	errors := &screen{}
+	command.Stdout, command.Stderr = write, errors
+	up := launch(t, command, errors)
+	_ = write.Close() // the process has its own
+	if _, err := read.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	_ = read.Close()
+	up.wantCode(141)
+	if states := p.containers(); states["web-1"] != "exited" {
+		t.Errorf("states: %v", states)
+	}
+}
+
+func TestWithoutStandardInputAnAttachedUpWorks(t *testing.T) {
+	t.Parallel()
+	p := newProject(t, `
+services:
+  good: {image: IMAGE, command: ["echo", "one"]}
+`)
+	command := p.command("up")
+	out := &screen{}
+	closed, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	command.Stdin, command.Stdout, command.Stderr = nil, out, out
+	up := launch(t, command, out)
+	up.wantCode(0)
+	up.waitFor("| one")
+}

@@ -86,7 +86,9 @@ func DecodeCanonical(label string) (Canonical, error) {
 	return c, nil
 }
 
-// Diff lists the fields in which next differs from c, sorted by path.
+// Diff lists the fields in which next differs from c, sorted by path. A network
+// that is joined without options counts only when it is left: joining one needs
+// no new container.
 func (c Canonical) Diff(next Canonical) ([]engine.Change, error) {
 	before, err := flatten(c)
 	if err != nil {
@@ -96,21 +98,44 @@ func (c Canonical) Diff(next Canonical) ([]engine.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths := map[string]bool{}
-	for p := range before {
-		paths[p] = true
-	}
-	for p := range after {
-		paths[p] = true
-	}
 	var out []engine.Change
-	for p := range paths {
-		if before[p] != after[p] {
-			out = append(out, engine.Change{Path: p, Old: before[p], New: after[p], Secret: isSecret(p)})
+	for path, old := range before {
+		if now, ok := after[path]; !ok || old != now {
+			out = append(out, change(path, &old, after))
+		}
+	}
+	for path := range after {
+		if _, ok := before[path]; !ok && !joinsOnly(path, after[path]) {
+			out = append(out, change(path, nil, after))
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	return out, nil
+}
+
+// joined stands for a network that is joined without options.
+const joined = "joined"
+
+func joinsOnly(path, value string) bool {
+	return strings.HasPrefix(path, "networks.") && value == joined
+}
+
+// change writes one difference; a value that is there but empty shows as "".
+func change(path string, old *string, after map[string]string) engine.Change {
+	c := engine.Change{Path: path, Secret: isSecret(path)}
+	show := func(s string) string {
+		if s == "" {
+			return `""`
+		}
+		return s
+	}
+	if old != nil {
+		c.Old = show(*old)
+	}
+	if now, ok := after[path]; ok {
+		c.New = show(now)
+	}
+	return c
 }
 
 func flatten(c Canonical) (map[string]string, error) {
@@ -144,6 +169,9 @@ func flattenInto(out map[string]string, path string, v any) {
 			flattenInto(out, fmt.Sprintf("%s[%d]", path, i), e)
 		}
 	case nil:
+		if strings.HasPrefix(path, "networks.") {
+			out[path] = joined
+		}
 	case string:
 		out[path] = v
 	default:
@@ -170,6 +198,9 @@ func join(path, key string) string {
 
 // isSecret tells whether the field at a path is likely to hold a secret.
 func isSecret(path string) bool {
+	if strings.HasPrefix(path, "secrets.") {
+		return true // a digest of a short secret can be guessed from
+	}
 	name, ok := strings.CutPrefix(path, "environment.")
 	if !ok {
 		return false

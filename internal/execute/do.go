@@ -26,7 +26,7 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 		_, err := r.e.CreateNetwork(short, op.Spec)
 		return err
 	case plan.RemoveNetwork:
-		return gone(r.e.RemoveNetwork(short, op.ID))
+		return r.removeNetwork(short, op)
 	case plan.CreateVolume:
 		_, err := r.e.CreateVolume(short, op.Spec)
 		return err
@@ -154,6 +154,30 @@ func (r *run) remove(ctx context.Context, op plan.Remove) error {
 		}
 	}
 	return nil
+}
+
+// removeNetwork removes a network; one that is still in use is reported with
+// its users.
+func (r *run) removeNetwork(ctx context.Context, op plan.RemoveNetwork) error {
+	err := gone(r.e.RemoveNetwork(ctx, op.ID))
+	if err == nil || !errors.Is(err, engine.ErrInUse) {
+		return err
+	}
+	all, listErr := r.e.Containers(ctx, engine.ContainerFilter{})
+	if listErr != nil {
+		return err
+	}
+	var users []string
+	for _, c := range all {
+		if _, on := c.Networks[op.Name]; on && c.IsRunning() {
+			users = append(users, c.Name)
+		}
+	}
+	if len(users) == 0 {
+		return err
+	}
+	sort.Strings(users)
+	return fmt.Errorf("network %s is still in use by %s: %w", op.Name, strings.Join(users, ", "), err)
 }
 
 // hook runs a post_start or pre_stop command. A pre_stop that fails is told of

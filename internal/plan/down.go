@@ -35,22 +35,19 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 	}
 	removed := map[string]string{} // container ID -> its removal
 	var all []string
-	s.each(true, func(c engine.Container, needs []string) string {
-		stop := needs
+	stops := s.each(true, func(c engine.Container, needs []string) string {
+		stopped := ""
 		if c.IsRunning() {
-			stop = []string{s.stop(c, opt.Timeout, needs)}
+			stopped = s.stop(c, opt.Timeout, needs)
 		}
 		removed[c.ID] = s.p.Add(Node{
 			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
 			Op: Remove{Container: refOf(c), Force: true, Volumes: opt.Volumes, Anonymous: anonymousOf(c, opt.Volumes)},
-		}, stop...)
+		}, stopped)
 		all = append(all, removed[c.ID])
-		if c.IsRunning() {
-			return stop[0]
-		}
-		return ""
+		return stopped
 	})
-	s.providers(opt)
+	s.providers(opt, stops)
 	downNetworks(s.p, a, opt, removed)
 	downVolumes(s.p, a, opt, all)
 	for _, ref := range opt.Images {
@@ -59,13 +56,23 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 	return s.p, nil
 }
 
-func (s *selection) providers(opt DownOptions) {
+// providers takes provider services down once those that depend on them have
+// stopped.
+func (s *selection) providers(opt DownOptions, stops map[string][]string) {
 	for _, name := range sortedKeys(s.m.Providers) {
 		if wanted(opt.Services, name) {
+			var needs []string
+			for service, deps := range s.m.DependsOn {
+				for _, d := range deps {
+					if d.Service == name {
+						needs = append(needs, stops[service]...)
+					}
+				}
+			}
 			s.p.Add(Node{
 				ID: "service/" + name + "/provide", Service: name,
 				Op: Provide{Service: name, Config: s.m.Providers[name], Action: "down"},
-			})
+			}, needs...)
 		}
 	}
 }

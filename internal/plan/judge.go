@@ -12,8 +12,10 @@ import (
 // verdict says whether a container must be replaced, and why.
 type verdict struct {
 	recreate bool
-	cause    string
-	changes  []engine.Change
+	// cold: the old container must be gone before the new one can be made.
+	cold    bool
+	cause   string
+	changes []engine.Change
 }
 
 // judge compares a container with what its service asks for. Nothing but what
@@ -22,6 +24,9 @@ func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 	mode := u.opt.RecreateDeps
 	if u.isTarget(svc.Name) {
 		mode = u.opt.Recreate
+	}
+	if v := u.judgeVolumes(svc, n, c); v.cold {
+		return v
 	}
 	switch {
 	case c.State == engine.Dead || c.State == engine.Removing:
@@ -38,6 +43,9 @@ func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 		return v
 	}
 	if v := u.judgeParents(svc, c); v.recreate {
+		return v
+	}
+	if v := u.judgeNetworks(svc, n, c); v.recreate {
 		return v
 	}
 	return u.judgeVolumes(svc, n, c)
@@ -132,6 +140,27 @@ func (u *up) judgeParents(svc desired.Service, c engine.Container) verdict {
 	return verdict{}
 }
 
+// judgeNetworks sees whether the container is on a network of the project that
+// its service has left, or holds on to one that has been made anew since: an
+// engine cannot start it then.
+func (u *up) judgeNetworks(svc desired.Service, n int, c engine.Container) verdict {
+	wanted := map[string]bool{}
+	for _, e := range svc.Replica(n).Networks {
+		wanted[e.Network] = true
+	}
+	for _, name := range sortedKeys(c.Networks) {
+		have, exists := u.a.Networks[name]
+		id := c.Networks[name].NetworkID
+		switch {
+		case wanted[name] && id != "" && (!exists || have.ID != id):
+			return verdict{recreate: true, cause: "network " + name + " is another one than it was made for"}
+		case !wanted[name] && exists && have.Labels[labels.Project] == u.d.Project:
+			return verdict{recreate: true, cause: "its service is no longer on network " + name}
+		}
+	}
+	return verdict{}
+}
+
 // judgeVolumes sees whether a volume the container mounts is made anew, or is
 // not the one the files name.
 func (u *up) judgeVolumes(svc desired.Service, n int, c engine.Container) verdict {
@@ -146,7 +175,7 @@ func (u *up) judgeVolumes(svc desired.Service, n int, c engine.Container) verdic
 			continue
 		}
 		if u.renewedVolume[m.Source] {
-			return verdict{recreate: true, cause: "volume " + m.Source + " is made anew"}
+			return verdict{recreate: true, cold: true, cause: "volume " + m.Source + " is made anew"}
 		}
 		if have, ok := mounted[m.Target]; ok && have != m.Source {
 			return verdict{

@@ -30,13 +30,22 @@ func (u *up) recreate(pr *progress, r replica, conditions []string) {
 			spec.Labels[labels.Anonymous] = strings.Join(inherited, ",")
 		}
 	}
+	if r.verdict.cold {
+		spec.Name = final
+		u.coldSwap(pr, r, spec, conditions)
+		return
+	}
 	create := u.create(svc, spec, final, &old, r.verdict.cause, r.verdict.changes)
 	ref := Ref{From: create, Name: final, Service: svc.Name}
 	needs := []string{create}
 	if len(spec.Files) > 0 {
 		needs = append(needs, u.copyFiles(ref, spec.Files, needs))
 	}
-	rename := u.swap(svc, r.c, ref, append(needs, conditions...))
+	remove := u.takeAway(svc, r.c, final, final, append(needs, conditions...))
+	rename := u.p.Add(Node{
+		ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final, Replacing: true}, Service: svc.Name,
+		Unit: final, Committing: true,
+	}, append(u.leftoverNodes(final), remove)...)
 	pr.refs = append(pr.refs, ref)
 	if u.opt.NoStart {
 		pr.started = append(pr.started, rename)
@@ -45,21 +54,45 @@ func (u *up) recreate(pr *progress, r replica, conditions []string) {
 	u.start(pr, ref, "", final, []string{rename})
 }
 
-// swap takes the old container away and gives its name to the new one.
-func (u *up) swap(svc desired.Service, c engine.Container, ref Ref, needs []string) string {
-	old, final := refOf(c), ref.Name
+// coldSwap replaces a container that must be gone before its replacement can be
+// made, because both cannot have their volume at the same time.
+func (u *up) coldSwap(pr *progress, r replica, spec engine.ContainerSpec, conditions []string) {
+	svc, old := pr.svc, refOf(r.c)
+	remove := u.takeAway(svc, r.c, spec.Name, coldUnit, conditions)
+	create := u.create(svc, spec, spec.Name, &old, r.verdict.cause, r.verdict.changes)
+	node := u.p.nodes.Value(create)
+	node.Unit, node.Committing = coldUnit, true
+	u.p.nodes.Need(create, remove)
+	ref := Ref{From: create, Name: spec.Name, Service: svc.Name}
+	pr.refs = append(pr.refs, ref)
+	needs := []string{create}
+	if len(spec.Files) > 0 {
+		files := u.copyFiles(ref, spec.Files, needs)
+		n := u.p.nodes.Value(files)
+		n.Unit, n.Committing = coldUnit, true
+		needs = append(needs, files)
+	}
+	if u.opt.NoStart {
+		pr.started = append(pr.started, needs...)
+		return
+	}
+	u.start(pr, ref, "", coldUnit, needs)
+}
+
+// takeAway stops and removes the old container of a replacement.
+func (u *up) takeAway(svc desired.Service, c engine.Container, final, unit string, needs []string) string {
+	old := refOf(c)
 	commit := func(step string, op Operation, after ...string) string {
-		return u.p.Add(Node{ID: "container/" + final + "/" + step, Op: op, Service: svc.Name, Unit: final, Committing: true}, after...)
+		return u.p.Add(Node{ID: "container/" + final + "/" + step, Op: op, Service: svc.Name, Unit: unit, Committing: true}, after...)
 	}
 	if c.IsRunning() {
 		needs = append(needs, addPreStop(u.p, svc.Config.PreStop, old, needs)...)
 		needs = []string{commit("stop-old", Stop{Container: old, Timeout: u.opt.Timeout, Replacing: true}, needs...)}
 	}
-	remove := commit("remove-old", Remove{
+	u.replacedBy[c.ID] = commit("remove-old", Remove{
 		Container: old, Replacing: true, Volumes: u.opt.RenewVolumes, Anonymous: anonymousOf(c, u.opt.RenewVolumes),
 	}, needs...)
-	needs = append(u.leftoverNodes(final), remove)
-	return commit("rename", Rename{Container: ref, Name: final, Replacing: true}, needs...)
+	return u.replacedBy[c.ID]
 }
 
 // tempName is the name of a replacement while the old container still has its
@@ -245,30 +278,45 @@ func (u *up) restartDependents(order []string) {
 	}
 	for _, name := range order {
 		pr := u.services[name]
-		if pr.touched {
+		cause := u.restartCause(pr)
+		if pr.touched || cause == "" {
 			continue
 		}
-		var cause string
-		var needs []string
-		for _, dep := range pr.svc.DependsOn {
-			on := u.services[dep.Service]
-			if on == nil || !dep.Restart || !on.renewed {
-				continue
-			}
-			cause = "its dependency " + dep.Service + " is replaced"
-			needs = append(needs, u.conditions(pr.svc)...)
-		}
-		if cause == "" {
-			continue
-		}
-		pr.renewed = true
+		needs := u.conditions(pr.svc)
+		pr.restarted, pr.touched = true, true
 		for _, ref := range pr.refs {
-			pr.started = append(pr.started, u.p.Add(Node{
+			u.changed(ref)
+			last := u.p.Add(Node{
 				ID: "container/" + ref.Name + "/restart", Op: Restart{Container: ref, Timeout: u.opt.Timeout},
 				Cause: cause, Service: name,
-			}, needs...))
+			}, addPreStop(u.p, pr.svc.Config.PreStop, ref, needs)...)
+			pr.started = append(pr.started, u.postStart(pr, ref, last))
 		}
-		pr.touched = true
+	}
+}
+
+// restartCause says which dependency makes a service restart; empty if none does.
+func (u *up) restartCause(pr *progress) string {
+	for _, dep := range pr.svc.DependsOn {
+		on := u.services[dep.Service]
+		switch {
+		case on == nil || !dep.Restart:
+		case on.renewed:
+			return "its dependency " + dep.Service + " is replaced"
+		case on.restarted:
+			return "its dependency " + dep.Service + " is restarted"
+		}
+	}
+	return ""
+}
+
+// changed takes a container off the list of those that stay as they are.
+func (u *up) changed(ref Ref) {
+	for i, same := range u.p.Unchanged {
+		if same.ID == ref.ID {
+			u.p.Unchanged = append(u.p.Unchanged[:i:i], u.p.Unchanged[i+1:]...)
+			return
+		}
 	}
 }
 

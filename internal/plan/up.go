@@ -55,16 +55,18 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		d: d, a: a, opt: opt, p: New(d.Project),
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
-		services: map[string]*progress{}, all: a.Containers,
+		services: map[string]*progress{}, replacedBy: map[string]string{},
 	}
 	u.networks()
 	u.volumes()
+	u.orphans()
 	for _, name := range order {
 		svc, _ := d.Service(name)
 		u.service(svc)
 	}
 	u.restartDependents(order)
-	u.orphans()
+	u.releaseVolumes()
+	u.orderPorts()
 	u.wait(order)
 	return u.p, nil
 }
@@ -76,11 +78,11 @@ type up struct {
 	opt UpOptions
 	p   *Plan
 
-	all            []engine.Container // the snapshot's, those that a volume's renewal removes included
-	networkNode    map[string]string  // network name -> the node that makes it
+	networkNode    map[string]string // network name -> the node that makes it
 	renewedNetwork map[string]bool
 	volumeNode     map[string]string // volume name -> the node that makes it
 	renewedVolume  map[string]bool
+	replacedBy     map[string]string // container ID -> the node that removes it for its replacement
 	services       map[string]*progress
 }
 
@@ -91,7 +93,9 @@ type progress struct {
 	started []string // nodes after which it counts as started
 	touched bool     // some container is started, replaced or new
 	renewed bool     // some container is replaced
-	healthy bool     // all containers are healthy now
+	// restarted: its containers are restarted with a dependency
+	restarted bool
+	healthy   bool // all containers are healthy now
 }
 
 // serviceOrder lists the services so that each follows what it depends on. A
@@ -141,7 +145,8 @@ func (u *up) service(svc desired.Service) {
 	}
 	set := u.assign(svc)
 	for _, c := range set.leftovers {
-		u.remove(c, "left over from an interrupted replacement", true)
+		// What never ran has only volumes of its own that hold nothing.
+		u.remove(c, "left over from an interrupted replacement", c.State == engine.Created)
 	}
 	for _, c := range set.surplus {
 		u.remove(c, fmt.Sprintf("scaled to %d", svc.Scale), false)
@@ -275,7 +280,7 @@ func (u *up) create(svc desired.Service, spec engine.ContainerSpec, final string
 // leftoverNodes are the removals that free a container name.
 func (u *up) leftoverNodes(name string) []string {
 	var out []string
-	for _, c := range u.all {
+	for _, c := range u.a.Containers {
 		if id := removeID(c); c.Name == name && u.p.nodes.Has(id) {
 			out = append(out, id)
 		}
@@ -332,6 +337,12 @@ func (u *up) start(pr *progress, ref Ref, cause, unit string, needs []string) {
 		ID: "container/" + ref.Name + "/start", Op: Start{Container: ref}, Cause: cause, Service: ref.Service,
 		Unit: unit, Committing: unit != "",
 	}, append(needs, u.parentStarts(pr.svc)...)...)
+	pr.started = append(pr.started, u.postStart(pr, ref, last))
+}
+
+// postStart adds a container's post_start hooks, one after the other, and
+// returns what counts as its start.
+func (u *up) postStart(pr *progress, ref Ref, last string) string {
 	for i, hook := range pr.svc.Config.PostStart {
 		last = u.p.Add(Node{
 			ID:      fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1),
@@ -339,7 +350,7 @@ func (u *up) start(pr *progress, ref Ref, cause, unit string, needs []string) {
 			Service: ref.Service,
 		}, last)
 	}
-	pr.started = append(pr.started, last)
+	return last
 }
 
 // parentStarts are the starts of the containers whose namespaces a service joins.

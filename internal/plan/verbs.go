@@ -103,6 +103,7 @@ type selection struct {
 	m        Model
 	p        *Plan
 	services []string // in dependency order
+	order    []string // all services, those outside the selection included
 	by       map[string][]engine.Container
 	needs    func(service string) []string // direct dependencies, within the selection or not
 }
@@ -128,6 +129,7 @@ func newSelection(m Model, containers []engine.Container) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.order = order
 	for _, name := range order {
 		if seen[name] {
 			s.services = append(s.services, name)
@@ -139,16 +141,18 @@ func newSelection(m Model, containers []engine.Container) (*selection, error) {
 
 // each adds one node per container, after those of the services its service
 // depends on (or, in reverse, after those that depend on it).
-func (s *selection) each(reverse bool, node func(c engine.Container, needs []string) string) {
+// Services outside the selection have no nodes but hand the order on. It returns
+// the nodes by service.
+func (s *selection) each(reverse bool, node func(c engine.Container, needs []string) string) map[string][]string {
 	nodes := map[string][]string{}
-	services := append([]string(nil), s.services...)
+	services := append([]string(nil), s.order...)
 	if reverse {
 		for i, j := 0, len(services)-1; i < j; i, j = i+1, j-1 {
 			services[i], services[j] = services[j], services[i]
 		}
 	}
 	dependents := map[string][]string{}
-	for _, name := range s.services {
+	for _, name := range s.order {
 		for _, dep := range s.needs(name) {
 			dependents[dep] = append(dependents[dep], name)
 		}
@@ -171,6 +175,7 @@ func (s *selection) each(reverse bool, node func(c engine.Container, needs []str
 			nodes[name] = needs // nothing to do here: its own order still holds
 		}
 	}
+	return nodes
 }
 
 func nodeID(c engine.Container, verb string) string { return "container/" + c.Name + "/" + verb }
@@ -222,6 +227,12 @@ func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, 
 				continue
 			}
 			touched[name] = true
+			if c.State == engine.Paused {
+				started[name] = append(started[name], s.p.Add(Node{
+					ID: nodeID(c, "unpause"), Op: Unpause{Container: ref}, Service: name, Cause: "it is paused",
+				}, needs...))
+				continue
+			}
 			last := s.p.Add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
 			started[name] = append(started[name], s.postStart(ref, last))
 		}
@@ -353,16 +364,18 @@ func RemoveStopped(m Model, containers []engine.Container, stop, volumes bool) (
 		return nil, err
 	}
 	s.each(true, func(c engine.Container, needs []string) string {
+		stopped := ""
 		if c.IsRunning() {
 			if !stop {
 				return ""
 			}
-			needs = []string{s.stop(c, nil, needs)}
+			stopped = s.stop(c, nil, needs)
 		}
-		return s.p.Add(Node{
+		s.p.Add(Node{
 			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
 			Op: Remove{Container: refOf(c), Volumes: volumes, Anonymous: anonymousOf(c, volumes)},
-		}, needs...)
+		}, stopped)
+		return stopped
 	})
 	return s.p, nil
 }

@@ -61,6 +61,25 @@ func (g *Graph[V]) Needs(id string) []string {
 	return out
 }
 
+// Depends tells whether id comes after on, directly or through others.
+func (g *Graph[V]) Depends(id, on string) bool {
+	seen := map[string]bool{}
+	var visit func(string) bool
+	visit = func(at string) bool {
+		if at == on {
+			return true
+		}
+		seen[at] = true
+		for dep := range g.needs[at] {
+			if g.Has(dep) && !seen[dep] && visit(dep) {
+				return true
+			}
+		}
+		return false
+	}
+	return visit(id)
+}
+
 // CycleError is a cycle, as the path that leads back to its first node.
 type CycleError struct{ Path []string }
 

@@ -49,6 +49,13 @@ func TestOrderPutsEachNodeAfterItsNeedsAndKeepsInsertionOrderElsewhere(t *testin
 	}
 }
 
+func TestDependsFollowsEdgesThroughOthers(t *testing.T) {
+	g := build([2]string{"web", "api"}, [2]string{"api", "db"})
+	if !g.Depends("web", "db") || g.Depends("db", "web") {
+		t.Fatal("web comes after db, and db not after web")
+	}
+}
+
 func TestWalkRunsEachNodeOnceAfterItsNeeds(t *testing.T) {
 	g := graph.New[int]()
 	for i := range 50 {

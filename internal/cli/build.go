@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -13,6 +14,7 @@ import (
 type (
 	builder interface {
 		Build(context.Context, app.BuildRequest) error
+		BuildDefinition(context.Context, app.BuildRequest) ([]byte, error)
 	}
 	puller interface {
 		Pull(context.Context, app.PullRequest) error
@@ -37,7 +39,7 @@ func newBuild(s *session, runF run[app.BuildRequest]) *cobra.Command {
 	})
 	addBuildFlags(cmd.Flags(), &r, &progress)
 
-	runF = runF.or(direct(s, "build", builder.Build))
+	runF = runF.or(shown(s, "build", runBuild))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch progress {
 		case "":
@@ -50,6 +52,17 @@ func newBuild(s *session, runF run[app.BuildRequest]) *cobra.Command {
 		return runF(cmd.Context(), r)
 	}
 	return cmd
+}
+
+func runBuild(ctx context.Context, s *session, use builder, r app.BuildRequest) error {
+	if !r.Print {
+		return use.Build(ctx, r)
+	}
+	definition, err := use.BuildDefinition(ctx, r)
+	if err != nil {
+		return err
+	}
+	return s.print(strings.TrimRight(string(definition), "\n") + "\n")
 }
 
 func addBuildFlags(flags *pflag.FlagSet, r *app.BuildRequest, progress *string) {

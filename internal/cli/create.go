@@ -24,6 +24,7 @@ The same as up --no-start.`,
 	addCreateFlags(cmd.Flags(), &r, &scale)
 	addLockTimeout(cmd.Flags(), &r.LockTimeout)
 	addTakeOver(cmd.Flags(), &r.TakeOver)
+	addStrict(cmd.Flags(), &r.Strict)
 
 	runF = runF.or(shown(s, "create", runPlainUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -42,7 +42,7 @@ func judge(err error) verdict {
 		return verdict{code: codeOK, quiet: true}
 	case errors.As(err, &status):
 		return verdict{code: status.code, quiet: true}
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, interruptedError{}):
 		return verdict{code: codeInterrupted, quiet: true}
 	case isClosed(err):
 		return verdict{code: codeClosed, quiet: true}
@@ -104,10 +104,10 @@ func interruptedBy(err error) error {
 	if errors.As(err, &status) {
 		return err
 	}
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errInterrupted) {
-		return errInterrupted
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, interruptedError{}) {
+		return interruptedError{}
 	}
-	return fmt.Errorf("%w: %w", errInterrupted, err)
+	return fmt.Errorf("%w: %w", interruptedError{}, err)
 }
 
 // hintedError carries the hint of the table to where errors are printed.

@@ -57,6 +57,10 @@ func (f *fakeApp) Up(ctx context.Context, r app.UpRequest) (app.UpResult, error)
 	return app.UpResult{}, f.got(ctx, r)
 }
 
+func (f *fakeApp) BuildDefinition(ctx context.Context, r app.BuildRequest) ([]byte, error) {
+	return []byte("{}"), f.got(ctx, r)
+}
+
 func (f *fakeApp) Plan(ctx context.Context, r app.UpRequest) (app.PlanResult, error) {
 	return f.plan, f.got(ctx, r)
 }

@@ -74,7 +74,7 @@ func (s *session) finish(ctx context.Context, err error) int {
 	if closeErr := s.close(); err == nil {
 		err = closeErr
 	}
-	if errors.Is(context.Cause(ctx), errInterrupted) {
+	if errors.Is(context.Cause(ctx), interruptedError{}) {
 		err = interruptedBy(err)
 	}
 	var usage *app.UsageError

@@ -47,6 +47,7 @@ plan cannot be made or carried out.`,
 	flags.BoolVar(&o.AlwaysRecreateDeps, "always-recreate-deps", false, "Recreate the services it depends on as well")
 	flags.BoolVarP(&o.RenewAnonVolumes, "renew-anon-volumes", "V", false, "Give replaced containers new anonymous volumes")
 	addTakeOver(flags, &o.TakeOver)
+	addStrict(flags, &o.Strict)
 	flags.StringVar(&o.Format, "format", "text", "Format of the output: text or json")
 	flags.StringVarP(&o.Out, "out", "o", "", "Save the plan to this file, for up --plan")
 

@@ -63,7 +63,7 @@ func TestUpFlagsBecomeItsRequest(t *testing.T) {
 	checkRequests(t, newUp, []requestCase[upOptions]{
 		{line: "up -d web db", want: upOptions{Detach: true, UpRequest: app.UpRequest{Services: []string{"web", "db"}}}},
 		{line: "up", want: upOptions{}},
-		{line: "up --menu", want: upOptions{Menu: true}},
+		{line: "up --menu --strict", want: upOptions{Menu: true, UpRequest: app.UpRequest{Strict: true}}},
 		{line: "up", settings: map[string]string{"COMPOSE_MENU": "1"}, want: upOptions{Menu: true}},
 		{line: "up --menu=false", settings: map[string]string{"COMPOSE_MENU": "1"}, want: upOptions{}},
 		{line: "up --abort-on-container-exit --exit-code-from web --attach a --attach b --no-attach c --attach-dependencies --tail 5", want: upOptions{

@@ -133,3 +133,10 @@ func TestConfigWritesItsOutputToAFileOrNowhere(t *testing.T) {
 		t.Errorf("exit code %d, standard output %q, standard error %q", code, w.stdout.String(), w.stderr.String())
 	}
 }
+
+func TestBuildPrintShowsTheDefinitionAndBuildsNothing(t *testing.T) {
+	w := newWorld(t, "build", "--print")
+	if code := w.run(); code != 0 || w.stdout.String() != "{}\n" || len(w.app.requests) != 1 {
+		t.Errorf("exit code %d, standard output %q, %d requests", code, w.stdout.String(), len(w.app.requests))
+	}
+}

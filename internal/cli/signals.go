@@ -9,10 +9,8 @@ import (
 	"time"
 )
 
-// errInterrupted is the cause of a context that a signal has ended. To whoever
+// interruptedError is the cause of a context that a signal has ended. To whoever
 // asks, it is a cancellation as any other.
-var errInterrupted error = interruptedError{}
-
 type interruptedError struct{}
 
 func (interruptedError) Error() string { return "interrupted" }
@@ -47,7 +45,7 @@ func (i *interrupts) interrupt(name string) {
 	i.count++
 	switch {
 	case i.forwarded == 0 && i.count == 1:
-		i.cancel(errInterrupted)
+		i.cancel(interruptedError{})
 	case i.faster != nil && !i.hurried:
 		i.hurried = true
 		close(i.faster)

@@ -63,6 +63,7 @@ which stops them.`,
 	addTimeout(flags, &o.Timeout, "Seconds a container gets to stop by itself")
 	addLockTimeout(flags, &o.LockTimeout)
 	addTakeOver(flags, &o.TakeOver)
+	addStrict(flags, &o.Strict)
 	flags.BoolVar(&o.AcceptVolumeRemoval, "accept-volume-removal", false, "Agree to losing the data of volumes that have to be made anew; --yes does not")
 	flags.StringVar(&o.PlanFile, "plan", "", "Do exactly what this file of berth plan --out says, or nothing")
 	addAttachFlags(flags, &o)
@@ -199,6 +200,11 @@ func (s *session) orphans(cmd *cobra.Command, remove, ignore *bool) error {
 		*ignore = ignored
 	}
 	return nil
+}
+
+// addStrict adds the wish to hear of keys without effect as errors.
+func addStrict(flags *pflag.FlagSet, to *bool) {
+	flags.BoolVar(to, "strict", false, "Refuse files with keys that have no effect on this engine")
 }
 
 func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {

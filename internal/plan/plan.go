@@ -158,8 +158,11 @@ func FormatChange(c engine.Change) string {
 }
 
 func quoteOrNone(s string) string {
-	if s == "" {
+	switch s {
+	case "":
 		return "(none)"
+	case `""`:
+		return s
 	}
 	return fmt.Sprintf("%q", s)
 }

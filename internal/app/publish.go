@@ -44,15 +44,15 @@ func (a *App) Publish(ctx context.Context, r PublishRequest) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.prepare(ctx, r)
+	p, err := a.publication(ctx, r)
 	if err != nil {
 		return err
 	}
-	if err := a.consent(ctx, r, target, p); err != nil {
+	if err := a.publicConsent(ctx, r, target, p); err != nil {
 		return err
 	}
 	if r.DryRun {
-		a.rehearse(artifactResource, target, event.Pushed)
+		a.rehearsed(artifactResource, target, event.Pushed)
 		return nil
 	}
 	if err := a.pushBuilt(ctx, p.loaded.Project); err != nil {
@@ -93,9 +93,9 @@ type publication struct {
 	binds   []string // one line for each bind mount
 }
 
-// prepare loads the project with all its profiles, checks that it can be of use
+// publication loads the project with all its profiles, checks that it can be of use
 // elsewhere, and makes layers of its files.
-func (a *App) prepare(ctx context.Context, r PublishRequest) (*publication, error) {
+func (a *App) publication(ctx context.Context, r PublishRequest) (*publication, error) {
 	opt := a.options(r.Project)
 	opt.Profiles, opt.AllResources = []string{"*"}, true
 	var stdin []byte
@@ -192,8 +192,8 @@ func bindMounts(loaded *project.Loaded) []string {
 	return out
 }
 
-// consent tells what would become public and asks whether it may.
-func (a *App) consent(ctx context.Context, r PublishRequest, target string, p *publication) error {
+// publicConsent tells what would become public and asks whether it may.
+func (a *App) publicConsent(ctx context.Context, r PublishRequest, target string, p *publication) error {
 	for _, left := range p.bundled.Left {
 		a.warn(left.String())
 	}
@@ -221,8 +221,8 @@ func (a *App) consent(ctx context.Context, r PublishRequest, target string, p *p
 	return nil
 }
 
-// rehearse tells what would be done.
-func (a *App) rehearse(resource, name string, s event.Status) {
+// rehearsed tells what would be done.
+func (a *App) rehearsed(resource, name string, s event.Status) {
 	a.opt.Sink.Emit(event.Event{
 		Version: event.Version, Time: time.Now(), Kind: event.KindStatus, Resource: resource, Name: name,
 		Status: s, Phase: event.Done, DryRun: true,

@@ -51,7 +51,7 @@ func containerSteps(op plan.Operation) steps {
 	case plan.Start:
 		return told(o.Container, event.Starting, event.Started)
 	case plan.Restart:
-		return told(o.Container, event.Restarting, event.Restarted)
+		return told(o.Container, event.Restarting, event.Started)
 	case plan.Kill:
 		return told(o.Container, event.Killing, event.Killed)
 	case plan.Pause:

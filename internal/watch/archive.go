@@ -16,45 +16,43 @@ type Owner struct{ UID, GID int }
 // Archive writes files as a tar archive that is to be unpacked in a folder of
 // the container, "/" or another: links stay links, modes and times are kept.
 // Files that are gone, or have gone by now, are left out, and so are sockets,
-// pipes and devices. It returns the number of entries.
-func Archive(w io.Writer, dir string, files []File, owner Owner) (int, error) {
+// pipes and devices. Skipped are files that may not be read, each with its
+// reason; they do not keep back the others.
+func Archive(w io.Writer, dir string, files []File, owner Owner) (skipped []error, err error) {
 	tw := tar.NewWriter(w)
-	n := 0
 	for _, f := range files {
 		if f.Gone {
 			continue
 		}
-		wrote, err := archive(tw, dir, f, owner)
-		if err != nil {
-			return n, fmt.Errorf("read %s: %w", f.Source, err)
-		}
-		if wrote {
-			n++
+		err := archive(tw, dir, f, owner)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrPermission):
+			skipped = append(skipped, err)
+		case err != nil:
+			return skipped, fmt.Errorf("read %s: %w", f.Source, err)
 		}
 	}
-	return n, tw.Close()
+	return skipped, tw.Close()
 }
 
-func archive(tw *tar.Writer, dir string, f File, owner Owner) (bool, error) {
+func archive(tw *tar.Writer, dir string, f File, owner Owner) error {
 	info, err := os.Lstat(f.Source)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	link := ""
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		if link, err = os.Readlink(f.Source); err != nil {
-			return false, absent(err)
+			return err
 		}
 	case !info.Mode().IsRegular() && !info.IsDir():
-		return false, nil
+		return nil
 	}
 	header, err := tar.FileInfoHeader(info, link)
 	if err != nil {
-		return false, err
+		return err
 	}
 	header.Name = strings.TrimPrefix(strings.TrimPrefix(f.Target, strings.TrimSuffix(dir, "/")), "/")
 	if info.IsDir() {
@@ -63,22 +61,13 @@ func archive(tw *tar.Writer, dir string, f File, owner Owner) (bool, error) {
 	header.Uid, header.Gid, header.Uname, header.Gname = owner.UID, owner.GID, "", ""
 	header.Format = tar.FormatPAX
 	if !info.Mode().IsRegular() {
-		return true, tw.WriteHeader(header)
+		return tw.WriteHeader(header)
 	}
 	file, err := os.Open(f.Source)
 	if err != nil {
-		return false, absent(err)
+		return err
 	}
-	err = content(tw, header, file)
-	return err == nil, errors.Join(err, file.Close())
-}
-
-// absent makes nothing of a file that has gone meanwhile.
-func absent(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return errors.Join(content(tw, header, file), file.Close())
 }
 
 // content writes a file of the size in its header. One that is being written to

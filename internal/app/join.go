@@ -43,24 +43,21 @@ type joined struct {
 
 // join joins streams to a container's process, which may not have been started.
 func (a *App) join(ctx context.Context, j joining) (*joined, error) {
+	keys, err := detachKeys(j.keys)
+	if err != nil {
+		return nil, err
+	}
 	ctx, leave := context.WithCancel(ctx)
 	out := &joined{ready: make(chan struct{}), detached: make(chan struct{}), ended: make(chan error, 1), leave: leave}
-	input := &announcedReader{announce: sync.OnceFunc(func() { close(out.ready) }), done: ctx.Done()}
-	if in := j.streams.In; in != nil {
-		input.from = in
-		if j.streams.TTY {
-			keys, err := detachKeys(j.keys)
-			if err != nil {
-				leave()
-				return nil, err
-			}
-			input.from = &detachReader{from: term.NewEscapeProxy(in, keys), detach: func() { close(out.detached); leave() }}
-		}
-	}
 	streams := j.streams
-	streams.In, streams.Resize = input, nil
+	streams.Resize = nil // see resize
+	if streams.In != nil && streams.TTY {
+		streams.In = &detachReader{from: term.NewEscapeProxy(streams.In, keys), detach: func() { close(out.detached); leave() }}
+	}
 	go func() {
-		out.ended <- a.engine.Attach(ctx, j.id, engine.AttachOptions{Stdin: true, DetachKeys: j.keys}, streams)
+		out.ended <- a.engine.Attach(ctx, j.id, engine.AttachOptions{
+			Stdin: streams.In != nil, DetachKeys: j.keys, Ready: func() { close(out.ready) },
+		}, streams)
 	}()
 	return out, nil
 }
@@ -75,24 +72,6 @@ func detachKeys(keys string) ([]byte, error) {
 		return nil, &UsageError{"detach keys " + keys + ": " + err.Error() + "; write single characters or ctrl-X, separated by commas"}
 	}
 	return sequence, nil
-}
-
-// announcedReader tells when it is read for the first time, which is when the
-// connection to the process stands. Without an input it gives nothing, and no
-// end either: an end would close the process's input.
-type announcedReader struct {
-	announce func()
-	from     io.Reader
-	done     <-chan struct{}
-}
-
-func (r *announcedReader) Read(p []byte) (int, error) {
-	r.announce()
-	if r.from == nil {
-		<-r.done
-		return 0, io.EOF
-	}
-	return r.from.Read(p)
 }
 
 // detachReader ends when the detach keys are read.

@@ -198,6 +198,8 @@ func (o *oneOff) foreground(ctx context.Context) (code int, left bool, err error
 	case <-ctx.Done():
 		return 1, false, context.Cause(ctx)
 	}
+	// The process runs, and may ask for signals, before the engine says so.
+	o.control.Signals = queue(whole, o.control.Signals)
 	if err := o.app.engine.StartContainer(whole, o.id); err != nil {
 		return 1, false, startFailure(o.request.Service, err)
 	}
@@ -207,6 +209,31 @@ func (o *oneOff) foreground(ctx context.Context) (code int, left bool, err error
 		h.patience = time.Duration(*grace)
 	}
 	return h.wait(ctx)
+}
+
+// signalQueue is how many signals wait until a container has started.
+const signalQueue = 8
+
+// queue takes signals from now on, to be handed on later.
+func queue(ctx context.Context, signals <-chan string) <-chan string {
+	if signals == nil {
+		return nil
+	}
+	out := make(chan string, signalQueue)
+	go func() {
+		for {
+			select {
+			case name := <-signals:
+				select {
+				case out <- name:
+				case <-ctx.Done():
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return out
 }
 
 // held is a running container that a verb stays with until it ends.

@@ -13,15 +13,12 @@ const twoServices = `
 services:
   db:
     image: IMAGE
-    command: ["sh", "-c", "` + loopInYAML + `"]
+    command: ["sh", "-c", "` + loop + `"]
   web:
     image: IMAGE
-    command: ["sh", "-c", "` + loopInYAML + `"]
+    command: ["sh", "-c", "` + loop + `"]
     depends_on: [db]
 `
-
-// loopInYAML is loop within double quotes.
-const loopInYAML = loop
 
 func TestTheFirstInterruptStopsDependentsFirst(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
@@ -112,10 +109,6 @@ services:
     image: IMAGE
     command: ["sleep", "1000"]
     stop_grace_period: 1s
-  shell:
-    image: IMAGE
-    init: true
-    command: ["sleep", "1000"]
 `
 	for _, c := range []struct {
 		flags string
@@ -131,7 +124,7 @@ services:
 	} {
 		t.Run(strings.TrimPrefix(strings.ReplaceAll(c.flags, " ", "="), "--"), func(t *testing.T) {
 			t.Parallel()
-			p := newProject(t, strings.Split(services, "  shell:")[0])
+			p := newProject(t, services)
 			_, stderr, code := p.run(append([]string{"up"}, strings.Fields(c.flags)...)...)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, c.code, stderr)

@@ -46,6 +46,9 @@ func (e *Engine) attach(ctx context.Context, id string, options engine.AttachOpt
 	}
 	ends := follower{c.halted, e.events.broken()}
 	e.mu.Unlock()
+	if options.Ready != nil {
+		options.Ready()
+	}
 	if options.Stdin && streams.In != nil {
 		go feed(input, streams.In)
 	}

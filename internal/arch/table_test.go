@@ -44,7 +44,7 @@ func program() map[string]row {
 		"internal/cli": {
 			// logs: the sinks that up and logs write lines through.
 			ours:   []string{"internal/app", "internal/ui", "internal/logs", "internal/engine", "pkg/event", "pkg/labels"},
-			others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", term},
+			others: []string{"github.com/spf13/cobra", "github.com/spf13/pflag", term, "golang.org/x/sys"},
 		},
 		"internal/ui": {
 			ours: []string{"internal/engine", "pkg/event"},
@@ -58,7 +58,7 @@ func program() map[string]row {
 			ours: []string{
 				"internal/actual", "internal/build", "internal/desired", "internal/engine", "internal/execute",
 				"internal/lock", "internal/logs", "internal/plan", "internal/preflight", "internal/project",
-				"pkg/event", "pkg/labels",
+				"internal/remote", "internal/watch", "pkg/event", "pkg/labels",
 			},
 			others: []string{
 				composeTypes, composeGo + "/dotenv", composeGo + "/format", errgroup, term,
@@ -97,6 +97,17 @@ func stages() map[string]row {
 		},
 		"internal/provider": {
 			ours: []string{"internal/engine", "pkg/event"}, others: []string{composeTypes}, never: []string{"net", "net/http"},
+		},
+		"internal/remote": {
+			others: []string{
+				composeGo + "/loader", composeGo + "/template", "go.yaml.in/yaml/v4", "oras.land/oras-go/v2",
+				"github.com/moby/buildkit/frontend/dockerfile/dfgitutil", dockerCLI + "/config", reference, imageSpec, digest,
+			},
+		},
+		"internal/watch": {
+			ours:   []string{"pkg/event"},
+			others: []string{composeTypes, "github.com/fsnotify/fsnotify", "github.com/moby/patternmatcher"},
+			never:  []string{"net", "net/http"},
 		},
 		"internal/lock": {others: []string{"github.com/gofrs/flock"}, never: []string{"net", "net/http"}},
 		"internal/logs": {
@@ -148,6 +159,7 @@ func forTests() map[string]row {
 	return map[string]row{
 		"internal/arch":              {},
 		"internal/convergence":       {},
+		"internal/e2e":               {},
 		"internal/testengine":        {others: []string{"github.com/rogpeppe/go-internal/lockedfile"}},
 		"internal/testengine/app":    {},
 		"internal/testengine/bench":  {ours: []string{"internal/testengine", "internal/testengine/proxy"}},

@@ -61,6 +61,12 @@ func (f *fakeApp) BuildDefinition(ctx context.Context, r app.BuildRequest) ([]by
 	return []byte("{}"), f.got(ctx, r)
 }
 
+func (f *fakeApp) Publish(ctx context.Context, r app.PublishRequest) error { return f.got(ctx, r) }
+
+func (f *fakeApp) Watch(ctx context.Context, r app.WatchRequest, _ app.Control) error {
+	return f.got(ctx, r)
+}
+
 func (f *fakeApp) Plan(ctx context.Context, r app.UpRequest) (app.PlanResult, error) {
 	return f.plan, f.got(ctx, r)
 }

@@ -306,3 +306,16 @@ func TestWatchingCommandsShowWhatTheyAreTold(t *testing.T) {
 		}
 	}
 }
+
+func TestPublishAndWatchMakeTheirRequests(t *testing.T) {
+	checkRequests(t, newPublish, []requestCase[app.PublishRequest]{
+		{line: "publish r/x:1", want: app.PublishRequest{Repository: "r/x:1"}},
+		{line: "publish --app --oci-version 1.1 --resolve-image-digests --with-env -y --insecure-registry --dry-run r/x", want: app.PublishRequest{
+			Repository: "r/x", App: true, OCIVersion: "1.1", ResolveImageDigests: true, WithEnv: true, Yes: true, Insecure: true, DryRun: true}},
+	})
+	checkRequests(t, newWatch, []requestCase[app.WatchRequest]{
+		{line: "watch", want: app.WatchRequest{Prune: true}},
+		{line: "watch --no-up --prune=false --quiet --take-over --lock-timeout 5s web", want: app.WatchRequest{
+			NoUp: true, Quiet: true, TakeOver: true, LockTimeout: 5 * time.Second, Services: []string{"web"}}},
+	})
+}

@@ -111,6 +111,8 @@ type backend interface {
 	eventSource
 	meter
 	waiter
+	publisher
+	watcher
 }
 
 var _ backend = (*app.App)(nil)
@@ -148,6 +150,8 @@ func (s *session) register(root *cobra.Command) {
 		newEvents(s, nil),
 		newStats(s, nil),
 		newWait(s, nil),
+		newPublish(s, nil),
+		newWatch(s, nil),
 	)
 }
 

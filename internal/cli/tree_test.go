@@ -13,7 +13,7 @@ import (
 // pending are the commands of the table that are not in the tree yet. The list
 // must shrink.
 func pending() []string {
-	return []string{"commit", "cp", "export", "publish", "watch"}
+	return []string{"commit", "cp", "export"}
 }
 
 // pendingFlags are flags of the table whose commands do not have them yet. The

@@ -57,6 +57,7 @@ type Engine interface {
 	build.Dialer
 	imageEngine
 	processEngine
+	archiveEngine
 	Info(ctx context.Context) (engine.Info, error)
 	Gaps(ctx context.Context, spec engine.ContainerSpec) ([]engine.Gap, error)
 	Compare(ctx context.Context, spec engine.ContainerSpec, id string) ([]engine.Change, error)

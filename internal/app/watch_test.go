@@ -1,0 +1,327 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/berth-dev/berth/internal/app"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/engine/docker"
+	"github.com/berth-dev/berth/internal/testengine"
+	"github.com/berth-dev/berth/internal/watch"
+	"github.com/berth-dev/berth/pkg/event"
+)
+
+// watchDeadline bounds waiting for something that is to happen.
+const watchDeadline = 60 * time.Second
+
+// watching is a project on the real engine that is being watched.
+type watching struct {
+	t       *testing.T
+	name    string
+	dir     string
+	engine  *docker.Engine
+	app     *app.App
+	told    *event.Recorder
+	control chan struct{} // closed: detach
+	ended   chan error
+}
+
+// newWatching writes files ("name": content), compose.yaml among them, into a
+// folder of its own.
+func newWatching(t *testing.T, files map[string]string) *watching {
+	t.Helper()
+	real := testengine.Require(t)
+	testengine.Images(t)
+	e, err := docker.New(docker.Options{Host: real.Host, ConfigDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := testengine.Project(t)
+	w := &watching{t: t, name: name, dir: t.TempDir(), engine: e, told: &event.Recorder{}, control: make(chan struct{}), ended: make(chan error, 1)}
+	t.Cleanup(func() { w.must(e.Close()) })
+	for file, content := range files {
+		w.write(file, content)
+	}
+	w.app = app.New(app.Options{
+		Engine: func() (app.Engine, error) { return e, nil }, WorkDir: w.dir, Sink: w.told, LockDir: t.TempDir(),
+		Version: "test", Build: app.BuildDisplay{Mode: "quiet", Out: &bytes.Buffer{}},
+	})
+	return w
+}
+
+func (w *watching) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *watching) write(name, content string) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, name)
+	w.must(os.MkdirAll(filepath.Dir(path), 0o755))
+	w.must(os.WriteFile(path, []byte(content), 0o644))
+}
+
+func (w *watching) options() app.ProjectOptions { return app.ProjectOptions{Name: w.name} }
+
+// start watches until the test ends, and returns once all is watched.
+func (w *watching) start(r app.WatchRequest) {
+	w.t.Helper()
+	r.Project = w.options()
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { w.ended <- w.app.Watch(ctx, r, app.Control{Detach: w.control}) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-w.ended; err != nil {
+			w.t.Errorf("watch ended with %v", err)
+		}
+	})
+	w.t.Cleanup(stop)
+	w.until("watch begins", func() bool {
+		select {
+		case err := <-w.ended:
+			w.ended <- nil
+			w.t.Fatalf("watch ended with %v; told:\n%s", err, w.texts())
+		default:
+		}
+		return strings.Contains(w.texts(), "Watch enabled")
+	})
+}
+
+func (w *watching) texts() string {
+	var b strings.Builder
+	for _, e := range w.told.Events() {
+		fmt.Fprintln(&b, e.Kind, e.Name, e.Status, e.Text)
+	}
+	return b.String()
+}
+
+// until waits for something to come true.
+func (w *watching) until(what string, holds func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(watchDeadline)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			w.t.Fatalf("%s: did not come true; told:\n%s", what, w.texts())
+		}
+	}
+}
+
+// tells waits for a text among the events.
+func (w *watching) tells(text string) {
+	w.t.Helper()
+	w.until(text, func() bool { return strings.Contains(w.texts(), text) })
+}
+
+// run runs a shell command in a container and returns what it wrote.
+func (w *watching) run(container, command string) string {
+	w.t.Helper()
+	var out bytes.Buffer
+	_, err := w.engine.Exec(w.t.Context(), w.name+"-"+container, engine.ExecSpec{Cmd: []string{"sh", "-c", command}, User: "0"},
+		engine.Streams{Out: &out, Err: &out})
+	if err != nil && !errors.Is(err, engine.ErrConflict) && !errors.Is(err, engine.ErrNotFound) { // it is being restarted
+		w.t.Fatal(err)
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// gives waits until a command in a container writes a text.
+func (w *watching) gives(container, command, want string) {
+	w.t.Helper()
+	got := ""
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("%s: %s gave %q, want %q", container, command, got, want)
+		}
+	}()
+	w.until(command, func() bool {
+		got = w.run(container, command)
+		return got == want
+	})
+}
+
+func (w *watching) inspect(container string) engine.ContainerDetail {
+	w.t.Helper()
+	detail, err := w.engine.InspectContainer(w.t.Context(), w.name+"-"+container)
+	w.must(err)
+	return detail
+}
+
+const stays = "init: true\n    stop_grace_period: 1s\n    command: sleep 1000\n"
+
+func TestWatchKeepsAllReplicasInStep(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"src/a": "1", "src/sub/b": "1", "src/node_modules/x": "1",
+		"compose.yaml": `services:
+  web:
+    image: ` + testengine.BusyboxImage + `
+    ` + stays + `    user: "1000:1001"
+    scale: 2
+    develop:
+      watch:
+        - {path: src, action: sync, target: /app/, ignore: [node_modules/], initial_sync: true}
+`})
+	w.start(app.WatchRequest{})
+	for _, c := range []string{"web-1", "web-2"} {
+		w.gives(c, "cat /app/a /app/sub/b", "11")
+		w.gives(c, "ls /app", "a\nsub")
+	}
+	w.must(os.Chmod(filepath.Join(w.dir, "src/a"), 0o750))
+	w.write("src/new/deep/c", "2")
+	w.must(os.Symlink("a", filepath.Join(w.dir, "src/link")))
+	w.must(os.RemoveAll(filepath.Join(w.dir, "src/sub")))
+	w.write("src/node_modules/x", "2")
+	for _, c := range []string{"web-1", "web-2"} {
+		w.gives(c, "cat /app/new/deep/c; readlink /app/link; stat -c '%a %u:%g' /app/a /app/new/deep", "2a\n750 1000:1001\n755 1000:1001")
+		w.gives(c, "ls /app", "a\nlink\nnew")
+	}
+	close(w.control)
+	if err := <-w.ended; err != nil {
+		t.Errorf("after detaching: %v", err)
+	}
+	w.ended <- nil
+	if !w.inspect("web-1").IsRunning() {
+		t.Error("the container does not run any more")
+	}
+}
+
+func TestWatchRestartsAndRunsCommands(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"conf/c": "1", "hook/h": "1", "only/o": "1",
+		"compose.yaml": `services:
+  web:
+    image: ` + testengine.BusyboxImage + `
+    ` + stays + `    develop:
+      watch:
+        - {path: conf, action: sync+restart, target: /conf}
+        - {path: only, action: restart}
+        - path: hook
+          action: sync+exec
+          target: /hook
+          exec: {command: [sh, -c, 'echo "seen $$X" && cp /hook/h /seen'], environment: {X: y}}
+  other:
+    image: ` + testengine.BusyboxImage + `
+    ` + stays})
+	w.start(app.WatchRequest{})
+	w.write("hook/h", "2")
+	w.gives("web-1", "cat /seen", "2")
+	w.tells("seen y")
+	before := w.inspect("web-1")
+	w.write("conf/c", "2")
+	w.tells(`Service "web" restarted`)
+	after := w.inspect("web-1")
+	if before.ID != after.ID || !after.StartedAt.After(before.StartedAt) {
+		t.Errorf("it is %s since %s, was %s since %s", after.ID, after.StartedAt, before.ID, before.StartedAt)
+	}
+	w.gives("web-1", "cat /conf/c", "2")
+	w.write("only/o", "2")
+	w.until("the restart", func() bool { return w.inspect("web-1").StartedAt.After(after.StartedAt) })
+	w.gives("web-1", "ls /only || echo none", "ls: /only: No such file or directory\nnone")
+}
+
+func TestWatchRebuildsReplacesAndCleansUp(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"Dockerfile": "FROM " + testengine.BusyboxImage + "\nCOPY version /version\n", "version": "1",
+		"src/a": "1", ".dockerignore": "src\n",
+		"compose.yaml": `services:
+  web:
+    build: {context: ., network: none}
+    ` + stays + `    develop:
+      watch:
+        - {path: version, action: rebuild}
+`})
+	w.start(app.WatchRequest{Prune: true, Quiet: true})
+	before := w.inspect("web-1")
+	w.gives("web-1", "cat /version", "1")
+	w.write("version", "2")
+	w.tells(`Service "web" rebuilt`)
+	w.gives("web-1", "cat /version", "2")
+	after := w.inspect("web-1")
+	if after.ID == before.ID || after.ImageID == before.ImageID {
+		t.Errorf("it is still %s of %s", after.ID, after.ImageID)
+	}
+	w.until("the old image is removed", func() bool { return !testengine.Exists(t, "images", before.ImageID) })
+	t.Cleanup(func() { _ = w.engine.RemoveImage(context.Background(), after.ImageID, true) }) // the project goes first
+}
+
+func TestWatchAttendsToContainersThatComeLater(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"src/a": "1",
+		"compose.yaml": `services:
+  web:
+    image: ` + testengine.BusyboxImage + `
+    ` + stays + `    develop: {watch: [{path: src, action: sync, target: /app, initial_sync: true}]}
+`})
+	w.start(app.WatchRequest{NoUp: true})
+	_, err := w.app.Up(t.Context(), app.UpRequest{Project: w.options()})
+	w.must(err)
+	w.gives("web-1", "cat /app/a", "1")
+	_, err = w.app.Up(t.Context(), app.UpRequest{Project: w.options(), ForceRecreate: true})
+	w.must(err)
+	w.gives("web-1", "cat /app/a", "1")
+}
+
+func TestWatchRemovesNothingWhereItCannotAndSaysSo(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"src/a": "1", "done/b": "1",
+		"compose.yaml": `services:
+  bare:
+    image: ` + testengine.AppImage + `
+    stop_grace_period: 1s
+    develop: {watch: [{path: src, action: sync, target: /data}]}
+  done:
+    image: ` + testengine.BusyboxImage + `
+    command: "true"
+    develop: {watch: [{path: done, action: sync+restart, target: /data}]}
+`})
+	w.start(app.WatchRequest{})
+	w.until("the service has ended", func() bool { return w.inspect("done-1").State == engine.Exited })
+	before := w.inspect("done-1").StartedAt
+	w.must(os.Remove(filepath.Join(w.dir, "src/a")))
+	w.tells("/data/a cannot be removed: the image of " + w.name + "-bare-1 has no rm; rebuild the service to be rid of it")
+	w.must(os.Remove(filepath.Join(w.dir, "done/b")))
+	w.tells("/data/b cannot be removed: " + w.name + "-done-1 is exited")
+	w.until("the restart", func() bool { return w.inspect("done-1").StartedAt.After(before) })
+}
+
+func TestWatchReachesVolumesOfReadOnlyContainers(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"src/a": "1",
+		"compose.yaml": `services:
+  web:
+    image: ` + testengine.BusyboxImage + `
+    read_only: true
+    ` + stays + `    volumes: [data:/data]
+    develop: {watch: [{path: src, action: sync, target: /data/app, initial_sync: true}]}
+volumes: {data: {}}
+`})
+	w.start(app.WatchRequest{})
+	w.gives("web-1", "cat /data/app/a", "1")
+	w.write("src/d/b", "2")
+	w.gives("web-1", "cat /data/app/d/b", "2")
+}
+
+func TestWatchWithNothingToWatchIsRefusedBeforeAnythingIsDone(t *testing.T) {
+	w := newWatching(t, map[string]string{"compose.yaml": "services:\n  web:\n    image: " + testengine.BusyboxImage + "\n"})
+	err := w.app.Watch(t.Context(), app.WatchRequest{Project: w.options()}, app.Control{})
+	if !errors.Is(err, watch.ErrNothingToWatch) {
+		t.Errorf("got %v", err)
+	}
+	if n := len(testengine.List(t, "/containers/json", "com.docker.compose.project="+w.name)); n != 0 {
+		t.Errorf("%d containers were made", n)
+	}
+}

@@ -36,6 +36,7 @@ func checkSound(t *testing.T, c *testCase, p *plan.Plan) {
 		s.secrets(n)
 	}
 	s.unchanged()
+	s.units()
 	if c.args[0] == "up" && len(p.Problems) == 0 {
 		s.networks()
 		s.anonymous()
@@ -370,6 +371,39 @@ func (s *soundness) anonymous() {
 				}
 				if !slices.ContainsFunc(op.Spec.Mounts, func(v types.ServiceVolumeConfig) bool { return v.Source == m.Name }) {
 					s.fail("%s does not inherit the volume that %s has at %s", n.ID, k.Name, m.Destination)
+				}
+			}
+		}
+	}
+}
+
+// units sees that a replacement which has begun can be carried through: whatever
+// its committing nodes need belongs to it, or is done before the first of them.
+func (s *soundness) units() {
+	s.t.Helper()
+	var first []*plan.Node
+	unit := map[string]string{}
+	for _, n := range s.nodes {
+		if n.Committing {
+			unit[n.ID] = n.Unit
+			begins := !slices.ContainsFunc(s.p.Graph().Needs(n.ID), func(id string) bool { return unit[id] == n.Unit })
+			if begins {
+				first = append(first, n)
+			}
+		}
+	}
+	for _, n := range s.nodes {
+		if !n.Committing {
+			continue
+		}
+		for _, need := range s.p.Graph().Needs(n.ID) {
+			if unit[need] == n.Unit {
+				continue
+			}
+			for _, begin := range first {
+				if begin.Unit == n.Unit && begin != n && !s.follows(begin.ID, need) {
+					s.fail("%s needs %s, which may not have run when %s begins: an interruption in between leaves the service without a container",
+						n.ID, need, begin.ID)
 				}
 			}
 		}

@@ -42,13 +42,7 @@ const reconnectPause = time.Second
 // `develop.watch` rules until the context ends or Control.Detach is closed, which
 // is no error. Containers are left running.
 func (a *App) Watch(ctx context.Context, r WatchRequest, c Control) error {
-	opt := a.options(r.Project)
-	opt.Services = r.Services
-	loaded, err := project.Load(ctx, opt) // its warnings come with up, or have come
-	if err != nil {
-		return err
-	}
-	w, err := watch.New(loaded.Project, r.Services, watch.Options{Sink: a.opt.Sink})
+	p, w, err := a.watcher(ctx, r, a.opt.Sink)
 	if err != nil {
 		return err
 	}
@@ -76,13 +70,32 @@ func (a *App) Watch(ctx context.Context, r WatchRequest, c Control) error {
 		case <-ctx.Done():
 		}
 	}()
-	t := &watched{app: a, request: r, engine: e, files: files, project: loaded.Project.Name, owners: map[string]watch.Owner{}}
+	t := &watched{app: a, request: r, engine: e, files: files, project: p.Name, owners: map[string]watch.Owner{}}
 	var following sync.WaitGroup
 	following.Go(func() { t.followStarts(ctx, w.InitialSync) })
 	err = w.Run(ctx, t)
 	cancel()
 	following.Wait()
 	return err
+}
+
+// CheckWatch tells, without doing anything, why Watch would refuse: mistakes in
+// the rules, or none at all.
+func (a *App) CheckWatch(ctx context.Context, r WatchRequest) error {
+	_, _, err := a.watcher(ctx, r, event.Discard)
+	return err
+}
+
+// watcher loads the files, whose warnings are up's to tell, and checks the rules.
+func (a *App) watcher(ctx context.Context, r WatchRequest, sink event.Sink) (*types.Project, *watch.Watcher, error) {
+	opt := a.options(r.Project)
+	opt.Services = r.Services
+	loaded, err := project.Load(ctx, opt)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := watch.New(loaded.Project, r.Services, watch.Options{Sink: sink})
+	return loaded.Project, w, err
 }
 
 // up is what brings services up, built anew.

@@ -45,9 +45,15 @@ func newWatching(t *testing.T, files map[string]string) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := testengine.Project(t)
-	w := &watching{t: t, name: name, dir: t.TempDir(), engine: e, told: &event.Recorder{}, control: make(chan struct{}), ended: make(chan error, 1)}
-	t.Cleanup(func() { w.must(e.Close()) })
+	w := &watching{t: t, dir: t.TempDir(), engine: e, told: &event.Recorder{}, control: make(chan struct{}), ended: make(chan error, 1)}
+	t.Cleanup(func() { // last of all, when the containers have gone
+		err := e.RemoveImage(context.Background(), w.name+"-web:latest", false)
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			t.Error(err)
+		}
+		w.must(e.Close())
+	})
+	w.name = testengine.Project(t)
 	for file, content := range files {
 		w.write(file, content)
 	}
@@ -255,7 +261,6 @@ func TestWatchRebuildsReplacesAndCleansUp(t *testing.T) {
 		t.Errorf("it is still %s of %s", after.ID, after.ImageID)
 	}
 	w.until("the old image is removed", func() bool { return !testengine.Exists(t, "images", before.ImageID) })
-	t.Cleanup(func() { _ = w.engine.RemoveImage(context.Background(), after.ImageID, true) }) // the project goes first
 }
 
 func TestWatchAttendsToContainersThatComeLater(t *testing.T) {
@@ -317,9 +322,11 @@ volumes: {data: {}}
 
 func TestWatchWithNothingToWatchIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	w := newWatching(t, map[string]string{"compose.yaml": "services:\n  web:\n    image: " + testengine.BusyboxImage + "\n"})
-	err := w.app.Watch(t.Context(), app.WatchRequest{Project: w.options()}, app.Control{})
-	if !errors.Is(err, watch.ErrNothingToWatch) {
-		t.Errorf("got %v", err)
+	request := app.WatchRequest{Project: w.options()}
+	for _, err := range []error{w.app.Watch(t.Context(), request, app.Control{}), w.app.CheckWatch(t.Context(), request)} {
+		if !errors.Is(err, watch.ErrNothingToWatch) {
+			t.Errorf("got %v", err)
+		}
 	}
 	if n := len(testengine.List(t, "/containers/json", "com.docker.compose.project="+w.name)); n != 0 {
 		t.Errorf("%d containers were made", n)

@@ -144,7 +144,8 @@ func dockerIgnore(b *types.BuildConfig) (*matcher, error) {
 	if b == nil || !filepath.IsAbs(b.Context) {
 		return nil, nil
 	}
-	for _, name := range []string{dockerfile(b) + ".dockerignore", filepath.Join(b.Context, ".dockerignore")} {
+	base := resolve(b.Context)
+	for _, name := range []string{dockerfile(b) + ".dockerignore", filepath.Join(base, ".dockerignore")} {
 		f, err := os.Open(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -159,7 +160,7 @@ func dockerIgnore(b *types.BuildConfig) (*matcher, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		m, err := newMatcher(b.Context, patterns)
+		m, err := newMatcher(base, patterns)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -174,8 +175,21 @@ func dockerfile(b *types.BuildConfig) string {
 	if name == "" {
 		name = "Dockerfile"
 	}
-	if filepath.IsAbs(name) {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(b.Context, name)
+	}
+	return resolve(name)
+}
+
+// resolve follows the symbolic links of a path as far as it exists, so that all
+// names of a folder are one: rules and events are compared by path.
+func resolve(name string) string {
+	if resolved, err := filepath.EvalSymlinks(name); err == nil {
+		return resolved
+	}
+	dir := filepath.Dir(name)
+	if dir == name {
 		return name
 	}
-	return filepath.Join(b.Context, name)
+	return filepath.Join(resolve(dir), filepath.Base(name))
 }

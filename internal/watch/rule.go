@@ -3,6 +3,7 @@ package watch
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"path/filepath"
 	"sort"
@@ -83,6 +84,8 @@ func compileService(p *types.Project, config types.ServiceConfig) (svc *service,
 		case r.copies() && bindMounted(config, r.path):
 			warnings = append(warnings, fmt.Sprintf("path %q is also bind mounted into service %q: it is not synced (%s)", r.path, config.Name, at))
 			continue
+		case !exists(r.path):
+			warnings = append(warnings, fmt.Sprintf("path %q does not exist: it is watched once it does (%s)", r.path, at))
 		case ignored.matches(r.path):
 			warnings = append(warnings, fmt.Sprintf("path %q is excluded by the .dockerignore of service %q: changes there do nothing (%s)", r.path, config.Name, at))
 		}
@@ -93,7 +96,7 @@ func compileService(p *types.Project, config types.ServiceConfig) (svc *service,
 
 // compileRule checks one entry of develop.watch.
 func compileRule(config types.ServiceConfig, t types.Trigger) (*rule, error) {
-	r := &rule{action: t.Action, path: filepath.Clean(t.Path), hook: t.Exec, initial: t.InitialSync}
+	r := &rule{action: t.Action, path: resolve(filepath.Clean(t.Path)), hook: t.Exec, initial: t.InitialSync}
 	name := config.Name
 	switch t.Action {
 	case types.WatchActionRebuild:
@@ -127,6 +130,11 @@ func compileRule(config types.ServiceConfig, t types.Trigger) (*rule, error) {
 	return r, nil
 }
 
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
 // absoluteTarget joins a relative target to the service's working directory.
 func absoluteTarget(dir, target string) string {
 	full := path.Join("/", dir, target)
@@ -143,8 +151,8 @@ func absoluteTarget(dir, target string) string {
 func ingredients(p *types.Project, config types.ServiceConfig) map[string]bool {
 	out := map[string]bool{}
 	for _, f := range p.ComposeFiles {
-		if abs, err := filepath.Abs(f); err == nil {
-			out[abs] = true
+		if filepath.IsAbs(f) {
+			out[resolve(f)] = true
 		}
 	}
 	if config.Build != nil {
@@ -156,14 +164,7 @@ func ingredients(p *types.Project, config types.ServiceConfig) map[string]bool {
 // bindMounted tells whether a path is in a folder that the container has mounted.
 func bindMounted(config types.ServiceConfig, name string) bool {
 	for _, v := range config.Volumes {
-		if v.Type != types.VolumeTypeBind {
-			continue
-		}
-		source := v.Source
-		if resolved, err := filepath.EvalSymlinks(source); err == nil {
-			source = resolved // the loader has resolved the rule's path
-		}
-		if within(source, name) {
+		if v.Type == types.VolumeTypeBind && within(resolve(v.Source), name) {
 			return true
 		}
 	}

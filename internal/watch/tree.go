@@ -1,13 +1,11 @@
 package watch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"syscall"
 	"time"
 
@@ -98,7 +96,7 @@ func (t *tree) guard(root string) error {
 	for dir := filepath.Dir(root); ; dir = filepath.Dir(dir) {
 		err := t.fs.Add(dir)
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, fs.ErrPermission): // then it is seen only while it is there
 			return nil
 		case dir == filepath.Dir(dir), !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 			return watchError(dir, err)
@@ -241,8 +239,8 @@ func (t *tree) handle(ev fsnotify.Event) error {
 
 // look looks at a path in one of the roots after an event.
 func (t *tree) look(name string, ev fsnotify.Event) error {
-	if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) {
-		t.forget(name)
+	if ev.Has(fsnotify.Remove) || ev.Has(fsnotify.Rename) || ev.Has(fsnotify.Create) {
+		t.forget(name) // what had this name before is not what has it now
 	}
 	info, err := os.Lstat(name)
 	if err != nil {
@@ -297,6 +295,9 @@ func (t *tree) compare(name string) error {
 	if err := t.update(name, info, true); err != nil || !info.IsDir() || t.folders[name] == nil {
 		return err
 	}
+	if err := t.fs.Add(name); err != nil { // it may be another folder of the same name
+		return t.lost(name, err)
+	}
 	entries, err := os.ReadDir(name)
 	if err != nil {
 		return t.lost(name, err)
@@ -314,78 +315,4 @@ func (t *tree) compare(name string) error {
 		}
 	}
 	return nil
-}
-
-// batch ends the batch and gives its changes, sorted by path.
-func (t *tree) batch() []change {
-	out := make([]change, 0, len(t.touched))
-	for name, before := range t.touched {
-		now := t.known(name)
-		if before == isNothing && now == isNothing {
-			continue // it came and went
-		}
-		out = append(out, change{name, before, now})
-	}
-	t.touched = map[string]kind{}
-	sort.Slice(out, func(i, j int) bool { return out[i].path < out[j].path })
-	return out
-}
-
-// run sends batches until the context ends: when nothing has changed for the
-// quiet period, or at the latest when the limit is over.
-func (t *tree) run(ctx context.Context, quiet, limit time.Duration, out chan<- []change) error {
-	var still, late <-chan time.Time
-	for {
-		var err error
-		select {
-		case <-ctx.Done():
-			return nil
-		case ev, ok := <-t.fs.Events:
-			if !ok {
-				return nil
-			}
-			err = t.handle(ev)
-		case lost, ok := <-t.fs.Errors:
-			if !ok {
-				return nil
-			}
-			err = t.recover(lost)
-		case <-still:
-			still, late = nil, nil
-			send(ctx, out, t.batch())
-		case <-late:
-			still, late = nil, nil
-			send(ctx, out, t.batch())
-		}
-		if err != nil {
-			return err
-		}
-		if !t.stirred {
-			continue
-		}
-		t.stirred = false
-		still = time.After(quiet)
-		if late == nil {
-			late = time.After(limit)
-		}
-	}
-}
-
-// recover goes on after an error of the system's.
-func (t *tree) recover(lost error) error {
-	if !errors.Is(lost, fsnotify.ErrEventOverflow) {
-		t.warn("watch files: " + lost.Error())
-	}
-	return t.rescan()
-}
-
-// send hands a batch on, unless the context ends.
-func send(ctx context.Context, out chan<- []change, batch []change) {
-	if len(batch) == 0 {
-		return
-	}
-	select {
-	case out <- batch:
-	case <-ctx.Done():
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -510,4 +511,27 @@ func TestEventsThatTheSystemDroppedAreMadeUpFor(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("found %v, want %v", got, want)
 	}
+}
+
+func TestAFolderThatTakesThePlaceOfAnotherIsWatched(t *testing.T) {
+	w := newWorld(t, map[string]string{"src/a": "1", "next/b": "1"})
+	w.must(os.Mkdir(w.path("src/current"), 0o755))
+	w.rules(syncRule("src", "/app"))
+	w.must(syscall.Rename(w.path("next"), w.path("src/current"))) // the os package's refuses to
+	w.has("/app/current/b", "644 1")
+	w.write("src/current/b", "2")
+	w.has("/app/current/b", "644 2")
+}
+
+func TestAPathThroughASymbolicLinkIsTheSamePath(t *testing.T) {
+	w := newWorld(t, map[string]string{"real/src/a": "1", "real/.dockerignore": "src/skip\n"})
+	w.must(os.Symlink("real", w.path("link")))
+	p := w.project(map[string][]types.Trigger{"web": {syncRule("link/src", "/app")}})
+	svc := p.Services["web"]
+	svc.Build.Context = w.path("link")
+	w.watch(p)
+	w.write("real/src/skip", "1")
+	w.write("real/src/a", "2")
+	w.has("/app/a", "644 2")
+	w.lacks("/app/skip")
 }

@@ -180,15 +180,19 @@ func TestAllProblemsAreReportedTogetherWithARemedy(t *testing.T) {
 	}
 }
 
-func TestALookAtTheEngineIsNeededOnlyForFixedNamesAndPorts(t *testing.T) {
+func TestACheckIsNeededOnlyForFixedNamesPortsAndBindSources(t *testing.T) {
 	if preflight.Needed(creating(nil, "1")) {
 		t.Error("a removal needs no look")
 	}
 	if !preflight.Needed(creating(web(port("80", "", "tcp")))) {
 		t.Error("a port needs one")
 	}
-	if preflight.Needed(nil) || preflight.Needed(plan.New("app")) {
+	if preflight.Needed(plan.New("app")) {
 		t.Error("an empty plan needs no look")
+	}
+	missing := creating([]wish{{name: "web", mounts: []types.ServiceVolumeConfig{{Type: "bind", Source: "/x"}}}})
+	if !preflight.Needed(missing) {
+		t.Error("a bind source that the engine may not create goes unchecked")
 	}
 }
 

@@ -62,7 +62,7 @@ func program() map[string]row {
 			},
 			others: []string{
 				composeTypes, composeGo + "/dotenv", composeGo + "/format", errgroup, term,
-				"github.com/mattn/go-shellwords",
+				"github.com/mattn/go-shellwords", "github.com/moby/go-archive",
 			},
 			never: []string{"log", "net/http"},
 		},
@@ -160,6 +160,7 @@ func forTests() map[string]row {
 		"internal/arch":              {},
 		"internal/convergence":       {},
 		"internal/e2e":               {},
+		"internal/dropin":            {},
 		"internal/testengine":        {others: []string{"github.com/rogpeppe/go-internal/lockedfile"}},
 		"internal/testengine/app":    {},
 		"internal/testengine/bench":  {ours: []string{"internal/testengine", "internal/testengine/proxy"}},

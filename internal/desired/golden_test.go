@@ -164,9 +164,10 @@ func (b *text) service(svc desired.Service) {
 		b.line("  canonical %s=%.12s...", key, svc.Canonical.Files[key])
 	}
 	for i, hook := range svc.PreStart() {
-		b.line("  pre_start %d:", i+1)
-		b.line("    runs %q %q as %q", hook.Service.Entrypoint, hook.Service.Command, hook.Service.User)
-		b.container("    ", hook)
+		b.line("  pre_start %d: per replica %t", i+1, hook.PerReplica)
+		own := hook.Spec.Service
+		b.line("    runs %q %q as %q", own.Entrypoint, own.Command, own.User)
+		b.container("    ", hook.Spec)
 	}
 	for n := 1; n <= svc.Scale; n++ {
 		b.line("  container %d:", n)

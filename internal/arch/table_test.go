@@ -104,6 +104,7 @@ func stages() map[string]row {
 				"github.com/moby/buildkit/frontend/dockerfile/dfgitutil", dockerCLI + "/config", reference, imageSpec, digest,
 			},
 		},
+		"internal/viz": {others: []string{composeTypes, "github.com/mattn/go-runewidth"}, never: io()},
 		"internal/watch": {
 			ours:   []string{"pkg/event"},
 			others: []string{composeTypes, "github.com/fsnotify/fsnotify", "github.com/moby/patternmatcher"},

@@ -293,7 +293,7 @@ func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult,
 		result.Changed = done.Changed
 	}
 	for _, svc := range s.desired.Services {
-		for n := 1; n <= svc.Scale; n++ {
+		for n := 1; n <= svc.Scale && svc.Config.Provider == nil; n++ {
 			result.Containers = append(result.Containers, svc.ContainerName(s.desired.Project, n))
 		}
 	}

@@ -2,7 +2,6 @@ package desired
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -10,13 +9,20 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// buildPreStart makes the specs of a service's pre_start hooks: containers that
-// run to their end, one after the other, before the service starts. A hook
-// inherits the service's container attributes and completes or replaces them.
+// PreStartHook is one pre_start hook of a service: a container that runs to its
+// end before the service starts. It mounts the volumes of the service's container.
+type PreStartHook struct {
+	Spec engine.ContainerSpec
+	// PerReplica runs it for each replica instead of once.
+	PerReplica bool
+}
+
+// buildPreStart makes the specs of a service's pre_start hooks. The loader has
+// put into each hook what it inherits from the service, all but the volumes.
 func buildPreStart(p *types.Project, svc *Service, opt Options) error {
 	for i, hook := range svc.Config.PreStart {
 		where := fmt.Sprintf("services.%s.pre_start[%d]", svc.Name, i)
-		config := types.ServiceConfig{Name: svc.Name, ContainerSpec: complete(svc.Config.ContainerSpec, hook.ContainerSpec)}
+		config := types.ServiceConfig{Name: svc.Name, ContainerSpec: hook.ContainerSpec}
 		if config.Image == "" {
 			config.Image = svc.Image
 		}
@@ -29,7 +35,7 @@ func buildPreStart(p *types.Project, svc *Service, opt Options) error {
 			return fmt.Errorf("%s.volumes: %w", where, err)
 		}
 		name := strings.Join([]string{p.Name, svc.Name, "pre_start", fmt.Sprint(i + 1)}, opt.Separator)
-		svc.preStart = append(svc.preStart, engine.ContainerSpec{
+		svc.preStart = append(svc.preStart, PreStartHook{PerReplica: hook.PerReplica, Spec: engine.ContainerSpec{
 			Project: p.Name, Service: config, Name: name, Image: config.Image,
 			Labels: merge(config.Labels, map[string]string{
 				labels.Project: p.Name, labels.Service: svc.Name, labels.Version: opt.Version,
@@ -38,7 +44,7 @@ func buildPreStart(p *types.Project, svc *Service, opt Options) error {
 			}),
 			NetworkMode: config.NetworkMode, IPCMode: config.Ipc, PIDMode: config.Pid, VolumesFrom: config.VolumesFrom,
 			Mounts: append(mounts, binds...), Files: files, Networks: hookEndpoints(p, config),
-		})
+		}})
 	}
 	return nil
 }
@@ -53,32 +59,5 @@ func hookEndpoints(p *types.Project, config types.ServiceConfig) []engine.Endpoi
 	return out
 }
 
-// PreStart are the specs of the service's pre_start hooks, in order.
-func (s Service) PreStart() []engine.ContainerSpec { return s.preStart }
-
-// complete gives every attribute of base that own does not set; mappings and
-// lists are joined, own winning; command and entrypoint replace.
-func complete(base, own types.ContainerSpec) types.ContainerSpec {
-	out := own
-	from, into := reflect.ValueOf(base), reflect.ValueOf(&out).Elem()
-	for i := range into.NumField() {
-		field, inherited := into.Field(i), from.Field(i)
-		name := into.Type().Field(i).Name
-		switch {
-		case field.IsZero():
-			field.Set(inherited)
-		case name == "Command" || name == "Entrypoint" || inherited.IsZero():
-		case field.Kind() == reflect.Map:
-			joined := reflect.MakeMap(field.Type())
-			for _, m := range []reflect.Value{inherited, field} {
-				for _, k := range m.MapKeys() {
-					joined.SetMapIndex(k, m.MapIndex(k))
-				}
-			}
-			field.Set(joined)
-		case field.Kind() == reflect.Slice:
-			field.Set(reflect.AppendSlice(reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, 0), inherited), field))
-		}
-	}
-	return out
-}
+// PreStart are the service's pre_start hooks, in order.
+func (s Service) PreStart() []PreStartHook { return s.preStart }

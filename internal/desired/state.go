@@ -59,7 +59,7 @@ type Service struct {
 	Parents []string
 
 	template  engine.ContainerSpec
-	preStart  []engine.ContainerSpec
+	preStart  []PreStartHook
 	separator string
 }
 

@@ -58,7 +58,7 @@ func (u *up) recreate(pr *progress, r replica, conditions []string) {
 // made, because both cannot have their volume at the same time.
 func (u *up) coldSwap(pr *progress, r replica, spec engine.ContainerSpec, conditions []string) {
 	svc, old := pr.svc, refOf(r.c)
-	remove := u.takeAway(svc, r.c, spec.Name, coldUnit, conditions)
+	remove := u.takeAway(svc, r.c, spec.Name, coldUnit, nil)
 	create := u.create(svc, spec, spec.Name, &old, r.verdict.cause, r.verdict.changes)
 	node := u.p.nodes.Value(create)
 	node.Unit, node.Committing = coldUnit, true
@@ -76,7 +76,7 @@ func (u *up) coldSwap(pr *progress, r replica, spec engine.ContainerSpec, condit
 		pr.started = append(pr.started, needs...)
 		return
 	}
-	u.start(pr, ref, "", coldUnit, needs)
+	u.start(pr, ref, "", coldUnit, append(needs, conditions...))
 }
 
 // takeAway stops and removes the old container of a replacement.
@@ -233,41 +233,6 @@ func (u *up) waitFor(pr *progress, condition Condition, optional bool) string {
 func checked(svc desired.Service) bool {
 	h := svc.Config.HealthCheck
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
-}
-
-// preStart adds a service's init containers, which run to their end one after
-// the other before the service starts.
-func (u *up) preStart(svc desired.Service, needs []string) []string {
-	var last []string
-	for i, hook := range svc.PreStart() {
-		var create []string
-		for _, e := range hook.Networks {
-			create = append(create, u.networkNode[e.Network])
-		}
-		for _, m := range hook.Mounts {
-			create = append(create, u.volumeNode[m.Source])
-		}
-		id := fmt.Sprintf("hook/%s/%d", svc.Name, i+1)
-		op := CreateContainer{Spec: hook, Final: hook.Name}
-		create = append(create, u.parents(svc, &op)...)
-		for _, c := range u.a.Containers {
-			if c.Name == hook.Name {
-				create = append(create, u.remove(c, "left over from an earlier pre_start hook", true))
-			}
-		}
-		node := u.p.Add(Node{ID: id + "/create", Op: op, Cause: "pre_start hook", Service: svc.Name}, create...)
-		ref := Ref{From: node, Name: hook.Name, Service: svc.Name}
-		if len(hook.Files) > 0 {
-			node = u.p.Add(Node{ID: id + "/files", Op: CopyFiles{Container: ref, Files: hook.Files}, Service: svc.Name}, node)
-		}
-		start := u.p.Add(Node{ID: id + "/start", Op: Start{Container: ref}, Service: svc.Name}, append(append(last, needs...), node)...)
-		done := u.p.Add(Node{
-			ID: id + "/wait", Service: svc.Name,
-			Op: Wait{Service: svc.Name, Containers: []Ref{ref}, Condition: Completed, OneOff: true},
-		}, start)
-		last = []string{u.p.Add(Node{ID: id + "/remove", Op: Remove{Container: ref, Volumes: true}, Service: svc.Name}, done)}
-	}
-	return last
 }
 
 // restartDependents restarts running containers whose dependency, declared with

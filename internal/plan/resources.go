@@ -3,7 +3,6 @@ package plan
 import (
 	"fmt"
 	"sort"
-	"strconv"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/desired"
@@ -156,78 +155,6 @@ func (u *up) divergedVolume(v desired.Volume, changes []engine.Change) {
 		ID: "volume/" + name + "/create", Op: CreateVolume{Spec: v.Spec}, Cause: "its definition changed", Changes: changes,
 		Unit: coldUnit, Committing: true,
 	}, remove)
-}
-
-// coldUnit is the unit of everything that a volume's renewal takes: the
-// containers that mount it must be gone before their replacements can be made.
-const coldUnit = "volumes"
-
-// releaseVolumes lets the removal of each renewed volume come after the removal
-// of every container that mounts it.
-func (u *up) releaseVolumes() {
-	for _, c := range u.a.Containers {
-		for _, m := range c.Mounts {
-			if m.Type != "volume" || !u.renewedVolume[m.Name] {
-				continue
-			}
-			gone := u.removalOf(c)
-			if gone == "" {
-				gone = u.remove(c, "volume "+m.Name+" is made anew", false)
-			}
-			u.p.nodes.Need("volume/"+m.Name+"/remove", gone)
-		}
-	}
-}
-
-// removalOf is the node that removes a container, if there is one.
-func (u *up) removalOf(c engine.Container) string {
-	if id := removeID(c); u.p.nodes.Has(id) {
-		return id
-	}
-	return u.replacedBy[c.ID]
-}
-
-// orderPorts lets a start that wants a fixed host port come after the removal of
-// every container that holds the port and goes.
-func (u *up) orderPorts() {
-	type key struct {
-		port     int
-		protocol string
-	}
-	freed := map[key][]string{}
-	for _, c := range u.a.Containers {
-		gone := u.removalOf(c)
-		for _, p := range c.Ports {
-			if gone != "" && c.IsRunning() && p.Published != 0 {
-				k := key{p.Published, p.Protocol}
-				freed[k] = append(freed[k], gone)
-			}
-		}
-	}
-	for _, name := range sortedKeys(u.services) {
-		pr := u.services[name]
-		for _, p := range pr.svc.Config.Ports {
-			port, err := strconv.Atoi(p.Published)
-			if err != nil {
-				continue
-			}
-			for _, ref := range pr.refs {
-				start := "container/" + ref.Name + "/start"
-				for _, gone := range freed[key{port, protocolOf(p.Protocol)}] {
-					if u.p.nodes.Has(start) && !u.p.nodes.Depends(gone, start) {
-						u.p.nodes.Need(start, gone)
-					}
-				}
-			}
-		}
-	}
-}
-
-func protocolOf(p string) string {
-	if p == "" {
-		return "tcp"
-	}
-	return strings.ToLower(p)
 }
 
 func volumeChanges(v desired.Volume, have engine.Volume) []engine.Change {

@@ -67,6 +67,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 	u.restartDependents(order)
 	u.releaseVolumes()
 	u.orderPorts()
+	u.finishUnits()
 	u.wait(order)
 	return u.p, nil
 }
@@ -153,7 +154,7 @@ func (u *up) service(svc desired.Service) {
 	}
 	conditions := u.conditions(svc)
 	if !u.opt.NoStart && u.anyStarts(set) {
-		conditions = append(conditions, u.preStart(svc, conditions)...)
+		conditions = append(conditions, u.preStart(svc, set, conditions)...)
 	}
 	for _, r := range set.keep {
 		u.replica(pr, r, conditions)

@@ -46,6 +46,9 @@ func (g *Graph[V]) Has(id string) bool { _, ok := g.values[id]; return ok }
 // Value returns a node's value, the zero value for an unknown ID.
 func (g *Graph[V]) Value(id string) V { return g.values[id] }
 
+// IDs lists all nodes in the order in which they were added.
+func (g *Graph[V]) IDs() []string { return slices.Clone(g.order) }
+
 // Len is the number of nodes.
 func (g *Graph[V]) Len() int { return len(g.values) }
 

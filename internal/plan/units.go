@@ -1,0 +1,134 @@
+package plan
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/berth-dev/berth/internal/engine"
+)
+
+// coldUnit is the unit of everything that a volume's renewal takes: the
+// containers that mount it must be gone before their replacements can be made.
+const coldUnit = "volumes"
+
+// releaseVolumes lets the removal of each renewed volume come after the removal
+// of every container that mounts it.
+func (u *up) releaseVolumes() {
+	for _, c := range u.a.Containers {
+		for _, m := range c.Mounts {
+			if m.Type != "volume" || !u.renewedVolume[m.Name] {
+				continue
+			}
+			gone := u.removalOf(c)
+			if gone == "" {
+				gone = u.remove(c, "volume "+m.Name+" is made anew", false)
+			}
+			u.p.nodes.Need("volume/"+m.Name+"/remove", gone)
+		}
+	}
+}
+
+// removalOf is the node that removes a container, if there is one.
+func (u *up) removalOf(c engine.Container) string {
+	if id := removeID(c); u.p.nodes.Has(id) {
+		return id
+	}
+	return u.replacedBy[c.ID]
+}
+
+// orderPorts lets a start that wants a fixed host port come after the removal of
+// every container that holds the port and goes.
+func (u *up) orderPorts() {
+	type key struct {
+		port     int
+		protocol string
+	}
+	freed := map[key][]string{}
+	for _, c := range u.a.Containers {
+		gone := u.removalOf(c)
+		for _, p := range c.Ports {
+			if gone != "" && c.IsRunning() && p.Published != 0 {
+				k := key{p.Published, p.Protocol}
+				freed[k] = append(freed[k], gone)
+			}
+		}
+	}
+	for _, name := range sortedKeys(u.services) {
+		pr := u.services[name]
+		for _, p := range pr.svc.Config.Ports {
+			port, err := strconv.Atoi(p.Published)
+			if err != nil {
+				continue
+			}
+			for _, ref := range pr.refs {
+				start := "container/" + ref.Name + "/start"
+				for _, gone := range freed[key{port, protocolOf(p.Protocol)}] {
+					if u.p.nodes.Has(start) && !u.p.nodes.Depends(gone, start) {
+						u.p.nodes.Need(start, gone)
+						u.joinUnits(start, gone)
+					}
+				}
+			}
+		}
+	}
+}
+
+func protocolOf(p string) string {
+	if p == "" {
+		return "tcp"
+	}
+	return strings.ToLower(p)
+}
+
+// joinUnits makes one unit of two replacements of which one needs what the other
+// frees: an interruption between them would leave the one stopped.
+func (u *up) joinUnits(a, b string) {
+	x, y := u.p.nodes.Value(a).Unit, u.p.nodes.Value(b).Unit
+	if x == "" || y == "" || x == y {
+		return
+	}
+	for _, id := range u.p.nodes.IDs() {
+		if n := u.p.nodes.Value(id); n.Unit == y {
+			n.Unit = x
+		}
+	}
+}
+
+// finishUnits lets the first committing nodes of each unit come after everything
+// outside that any of its nodes needs: once begun, a unit waits for nothing that
+// an interruption could keep from happening.
+func (u *up) finishUnits() {
+	members := map[string][]string{}
+	for _, id := range u.p.nodes.IDs() {
+		if n := u.p.nodes.Value(id); n.Committing {
+			members[n.Unit] = append(members[n.Unit], id)
+		}
+	}
+	for _, unit := range sortedKeys(members) {
+		inside := map[string]bool{}
+		for _, id := range members[unit] {
+			inside[id] = true
+		}
+		var entries, outside []string
+		for _, id := range members[unit] {
+			entry := true
+			for _, need := range u.p.nodes.Needs(id) {
+				if inside[need] {
+					entry = false
+				} else {
+					outside = append(outside, need)
+				}
+			}
+			if entry {
+				entries = append(entries, id)
+			}
+		}
+		for _, entry := range entries {
+			for _, need := range outside {
+				if !u.p.nodes.Depends(need, entry) {
+					u.p.nodes.Need(entry, need)
+				}
+			}
+		}
+	}
+}

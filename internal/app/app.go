@@ -15,7 +15,9 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/internal/lock"
+	"github.com/berth-dev/berth/internal/provider"
 	"github.com/berth-dev/berth/pkg/event"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Options are what an App works with.
@@ -40,8 +42,9 @@ type Options struct {
 	// LockDir is where lock files are kept; by default a folder that all users
 	// of the machine share.
 	LockDir string
-	// Provider runs the providers of services that have no container.
-	Provider execute.Provider
+	// Provider runs the providers of services that have no container, and the
+	// models; by default the programs that the Docker CLI would run.
+	Provider Provider
 }
 
 // BuildDisplay says how and where the progress of builds is shown.
@@ -62,6 +65,13 @@ type Engine interface {
 	Gaps(ctx context.Context, spec engine.ContainerSpec) ([]engine.Gap, error)
 	Compare(ctx context.Context, spec engine.ContainerSpec, id string) ([]engine.Change, error)
 	Close() error
+}
+
+// Provider stands behind services without containers and behind models.
+type Provider interface {
+	execute.Provider
+	ModelEnv(ctx context.Context, p *types.Project) (map[string][]string, error)
+	PrepareModels(ctx context.Context, p *types.Project) error
 }
 
 // imageEngine is what image verbs ask of an engine beside the stages' needs.
@@ -95,6 +105,9 @@ func New(opt Options) *App {
 	}
 	if opt.Command == "" {
 		opt.Command = strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+	}
+	if opt.Provider == nil {
+		opt.Provider = provider.New(provider.Options{Environ: opt.Environ, WorkDir: opt.WorkDir, Sink: opt.Sink})
 	}
 	if opt.LockDir == "" {
 		opt.LockDir = lock.DefaultDir()

@@ -54,6 +54,11 @@ func imageRefs(p *types.Project, separator string) []string {
 // finishImages pulls and builds what is to be pulled and built, and works out the
 // desired state again with what came of it.
 func (a *App) finishImages(ctx context.Context, s *upState) error {
+	if !s.request.DryRun {
+		if err := a.opt.Provider.PrepareModels(ctx, s.loaded.Project); err != nil {
+			return err
+		}
+	}
 	if len(s.work.pull) == 0 && len(s.work.build) == 0 {
 		return nil
 	}

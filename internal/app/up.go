@@ -121,6 +121,9 @@ func (a *App) begin(ctx context.Context, r UpRequest) (*upState, error) {
 	if err := scale(loaded.Project, r.Scale); err != nil {
 		return nil, err
 	}
+	if err := a.models(ctx, loaded.Project); err != nil {
+		return nil, err
+	}
 	s := &upState{request: r, engine: e, loaded: loaded, release: func() {}}
 	if !r.DryRun {
 		if s.release, err = a.lock(ctx, loaded.Project.Name, r.LockTimeout); err != nil {
@@ -169,6 +172,21 @@ func (a *App) redesire(ctx context.Context, s *upState) error {
 		return err
 	}
 	return a.adopt(ctx, s)
+}
+
+// models gives services the variables by which they reach their models.
+func (a *App) models(ctx context.Context, p *types.Project) error {
+	env, err := a.opt.Provider.ModelEnv(ctx, p)
+	if err != nil {
+		return err
+	}
+	for name, list := range env {
+		svc := p.Services[name]
+		merged := types.NewMappingWithEquals(list).OverrideBy(svc.Environment)
+		svc.Environment = merged
+		p.Services[name] = svc
+	}
+	return nil
 }
 
 // scale applies --scale.

@@ -153,7 +153,7 @@ func (p *logPrinter) Line(l logs.Line) error {
 	}
 	return p.Print(ui.LogLine{
 		Name: l.Display, Service: l.Service, Container: l.Container, Number: l.Number,
-		Stream: stream, Time: l.Time, Text: l.Text,
+		Stream: stream, Time: l.Time, Text: l.Text, Partial: l.Partial,
 	})
 }
 

@@ -27,6 +27,8 @@ type session struct {
 	terminal *ui.Terminal
 	// answerFlag answers the running command's question beforehand: --yes.
 	answerFlag string
+	// foreground says that the command stays after its changes and shows more.
+	foreground bool
 
 	mu       sync.Mutex
 	progress *ui.Progress
@@ -139,7 +141,7 @@ func open[A any](s *session, title string) (A, error) {
 	if err != nil {
 		return none, err
 	}
-	progress, err := ui.NewProgress(ui.Mode(s.flags.progress), t, ui.ProgressOptions{Title: title})
+	progress, err := ui.NewProgress(ui.Mode(s.flags.progress), t, ui.ProgressOptions{Title: title, Foreground: s.foreground})
 	if err != nil {
 		return none, err
 	}

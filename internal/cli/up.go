@@ -81,6 +81,7 @@ which stops them.`,
 			return err
 		}
 		o.Detach = o.Detach || o.Wait || o.NoStart
+		s.foreground = !o.Detach
 		if !cmd.Flags().Changed("menu") {
 			o.Menu = truthy(s.setting("COMPOSE_MENU"))
 		}

@@ -32,7 +32,7 @@ change, until Ctrl-C. The containers are left running.`,
 
 	runF = runF.or(shown(s, "watch", runWatch))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		r.Project, r.Services = s.project(), args
+		r.Project, r.Services, s.foreground = s.project(), args, true
 		return runF(cmd.Context(), r)
 	}
 	return cmd

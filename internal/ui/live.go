@@ -18,18 +18,21 @@ const pendingLimit = 32 << 10
 // live is the view of a terminal: a header and a row per resource, redrawn in
 // place until close leaves the final state behind.
 type live struct {
-	term   Terminal
-	title  string
-	screen *screen
-	above  io.Writer
-	paint  func(color, s string) string
+	term       Terminal
+	title      string
+	foreground bool // the view ends when nothing is being worked on
+	screen     *screen
+	above      io.Writer
+	paint      func(color, s string) string
 
 	mu      sync.Mutex
 	rows    []*row
 	byID    map[string]*row
 	byName  map[string]*row
 	dryRun  bool
-	pending []byte // lines to go above the block with the next drawing
+	last    time.Time // of the last status
+	later   bool      // a view has ended before this one
+	pending []byte    // lines to go above the block with the next drawing
 	err     error
 
 	stop chan struct{}
@@ -75,7 +78,7 @@ func newLive(t Terminal, o ProgressOptions) *live {
 	w, _, color := t.status()
 	s := screenOf(t, w)
 	return &live{
-		term: t, title: o.Title, screen: s,
+		term: t, title: o.Title, foreground: o.Foreground, screen: s,
 		above: &liveWriter{screen: s, w: s.w}, paint: painter(color),
 		byID: map[string]*row{}, byName: map[string]*row{},
 		stop: make(chan struct{}), done: make(chan struct{}),
@@ -111,6 +114,9 @@ func (l *live) tick() {
 		return
 	}
 	l.flush()
+	if l.foreground && l.settled() {
+		l.endView()
+	}
 	if len(l.rows) == 0 || l.term.height() < 2 { // on one line, only the end can be shown
 		return
 	}
@@ -139,11 +145,16 @@ func (l *live) show(e event.Event) error {
 	switch e.Kind {
 	case event.KindStatus:
 		l.dryRun = l.dryRun || e.DryRun
+		l.last = l.term.now()
 		l.status(e)
 	case event.KindWarning:
 		l.print(warningLine(l.paint, e))
 	case event.KindNotice:
-		l.print(e.Text)
+		l.notice(e.Text)
+	case event.KindSummary:
+		if l.foreground {
+			l.endView()
+		}
 	case event.KindOutput:
 		if r := l.byID[e.ID()]; r != nil && e.Resource == event.Image {
 			r.output(e)

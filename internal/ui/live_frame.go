@@ -59,8 +59,8 @@ func (l *live) header(lay layout) line {
 		}
 	}
 	words := []string{"[+]"}
-	if l.title != "" {
-		words = append(words, l.title)
+	if verb := l.verb(); verb != "" {
+		words = append(words, verb)
 	}
 	words = append(words, fmt.Sprintf("%d/%d", done, len(l.rows)))
 	if l.dryRun {

@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"encoding/json"
 	"io"
 	"strconv"
 	"sync"
@@ -42,8 +41,12 @@ type LogLine struct {
 	Number    int    // the replica's number, for JSON
 	Stream    Stream
 	Time      time.Time
-	// Text is the line as it came. A line end is added where it lacks one.
+	// Text is the line as it came. A line end is added where it lacks one. It
+	// is only read until the printer returns.
 	Text []byte
+	// Partial says that the line goes on in the next one of this container and
+	// stream.
+	Partial bool
 }
 
 // LogPrinterOptions say how lines look.
@@ -69,6 +72,7 @@ type LogPrinter struct {
 	width    int               // of the longest name
 	colors   map[string]string // by service
 	prefixes map[string]prefixes
+	open     *openLine // a line that goes on in another piece
 	failed   error
 	closed   bool
 }
@@ -114,9 +118,19 @@ func (p *LogPrinter) Print(l LogLine) error {
 	if p.failed != nil {
 		return p.failed
 	}
-	if p.o.JSON {
+	switch {
+	case p.o.JSON:
 		return p.printJSON(l)
+	case p.open != nil && p.open.is(l):
+		return p.goOn(l)
+	case p.open != nil:
+		return p.holdLine(l)
 	}
+	return p.begin(l)
+}
+
+// begin writes a line, or its first piece.
+func (p *LogPrinter) begin(l LogLine) error {
 	s, other := &p.out, &p.err
 	if l.Stream == Stderr {
 		s, other = other, s
@@ -131,37 +145,19 @@ func (p *LogPrinter) Print(l LogLine) error {
 	if p.o.Timestamps {
 		s.buf = append(l.Time.UTC().AppendFormat(s.buf, stampLayout), ' ')
 	}
+	if l.Partial {
+		p.openLine(l)
+	}
+	return p.text(s, l)
+}
+
+// text writes the text of a line and, after its last piece, a line end.
+func (p *LogPrinter) text(s *logStream, l LogLine) error {
 	s.buf = append(s.buf, l.Text...)
-	if n := len(l.Text); n == 0 || l.Text[n-1] != '\n' {
+	if n := len(l.Text); !l.Partial && (n == 0 || l.Text[n-1] != '\n') {
 		s.buf = append(s.buf, '\n')
 	}
 	return p.written(s)
-}
-
-// logObject is a line in JSON.
-type logObject struct {
-	Time      time.Time `json:"time"`
-	Service   string    `json:"service"`
-	Container string    `json:"container"`
-	Number    int       `json:"number"`
-	Stream    string    `json:"stream"`
-	Message   string    `json:"message"`
-}
-
-func (p *LogPrinter) printJSON(l LogLine) error {
-	text := l.Text
-	if n := len(text); n > 0 && text[n-1] == '\n' {
-		text = text[:n-1]
-	}
-	object, err := json.Marshal(logObject{
-		Time: l.Time.UTC(), Service: l.Service, Container: l.Container, Number: l.Number,
-		Stream: l.Stream.String(), Message: string(text),
-	})
-	if err != nil {
-		return err
-	}
-	p.out.buf = append(append(p.out.buf, object...), '\n')
-	return p.written(&p.out)
 }
 
 // Exited tells that a container ended: "web-1 exited with code 1".
@@ -192,6 +188,14 @@ func (p *LogPrinter) event(name, service, text string) error {
 	if p.o.JSON {
 		return nil
 	}
+	if p.open != nil {
+		return p.hold(len(text), func() error { return p.tell(name, service, text) })
+	}
+	return p.tell(name, service, text)
+}
+
+// tell writes a line of berth's own.
+func (p *LogPrinter) tell(name, service, text string) error {
 	if len(p.err.buf) > 0 {
 		p.flush(&p.err)
 	}
@@ -274,6 +278,7 @@ func (p *LogPrinter) flush(s *logStream) {
 func (p *LogPrinter) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.breakOff()
 	p.closed = true
 	if p.timer != nil {
 		p.timer.Stop()

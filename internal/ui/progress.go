@@ -24,6 +24,10 @@ const (
 type ProgressOptions struct {
 	// Title is the verb in the live view's header: "up".
 	Title string
+	// Foreground says that output of another kind follows once all is done: a
+	// live view then ends as soon as nothing is being worked on, and what
+	// happens later begins a new one.
+	Foreground bool
 }
 
 // Progress shows events. It is an event.Sink for any number of goroutines;

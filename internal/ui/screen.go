@@ -16,13 +16,16 @@ const (
 	eraseBelow   = "\x1b[J"
 	clearScreen  = "\x1b[2J\x1b[H"
 	cursorToHome = "\x1b[H"
+	freshLine    = "\r" + eraseLine
 )
 
+// cursorUp moves to the start of a line above. The cursor may stand behind what
+// the terminal echoed of the keyboard, such as ^C, which is erased.
 func cursorUp(lines int) string {
 	if lines <= 0 {
-		return ""
+		return freshLine
 	}
-	return "\x1b[" + strconv.Itoa(lines) + "A"
+	return freshLine + "\x1b[" + strconv.Itoa(lines) + "A"
 }
 
 // screen owns a terminal that may have a live block at its bottom. Writes to
@@ -145,7 +148,9 @@ func (s *screen) redraw(block []line) error {
 		if same == len(block) && same == len(s.block) {
 			return nil
 		}
-		b.WriteString(cursorUp(len(s.block) - same))
+		if len(s.block) > 0 {
+			b.WriteString(cursorUp(len(s.block) - same))
+		}
 	} else if len(s.block) > 0 {
 		b.WriteString(s.toTop() + eraseBelow)
 		s.block = nil
@@ -188,9 +193,8 @@ func (s *screen) finish(final []line) error {
 	defer s.mu.Unlock()
 	s.suspended = 0
 	var b strings.Builder
-	b.WriteString(s.toTop())
 	if len(s.block) > 0 {
-		b.WriteString(eraseBelow)
+		b.WriteString(s.toTop() + eraseBelow)
 	}
 	for _, l := range final {
 		b.WriteString(l.text + "\n")
@@ -228,9 +232,9 @@ func Restore(t Terminal) {
 func (s *screen) suspend() (resume func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	gone := s.toTop()
+	gone := ""
 	if len(s.block) > 0 {
-		gone += eraseBelow
+		gone = s.toTop() + eraseBelow
 	}
 	if s.hidden {
 		gone += showCursor

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Operation is one thing to be done. The set is closed.
@@ -81,7 +82,12 @@ type CopyFiles struct {
 }
 
 // Start starts a container.
-type Start struct{ Container Ref }
+type Start struct {
+	Container Ref
+	// Ports are the published ports of a container that exists already, whose
+	// host ports may have been taken while it was stopped.
+	Ports []types.ServicePortConfig
+}
 
 // Stop stops a container.
 type Stop struct {

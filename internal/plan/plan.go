@@ -12,7 +12,7 @@ import (
 	"github.com/berth-dev/berth/pkg/graph"
 )
 
-// Plan is a graph of operations. A nil or empty one means that nothing is to be done.
+// Plan is a graph of operations. An empty one means that nothing is to be done.
 type Plan struct {
 	Project string
 	nodes   *graph.Graph[*Node]
@@ -79,7 +79,7 @@ func New(project string) *Plan {
 }
 
 // Empty tells whether the plan has no operation.
-func (p *Plan) Empty() bool { return p == nil || p.nodes.Len() == 0 }
+func (p *Plan) Empty() bool { return p.nodes.Len() == 0 }
 
 // Graph is the plan's operations and their order.
 func (p *Plan) Graph() *graph.Graph[*Node] { return p.nodes }

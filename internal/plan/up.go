@@ -334,8 +334,12 @@ func (u *up) copyFiles(ref Ref, files []engine.File, needs []string) string {
 // start adds the node that starts a container, and its post_start hooks.
 func (u *up) start(pr *progress, ref Ref, cause, unit string, needs []string) {
 	pr.touched = true
+	op := Start{Container: ref}
+	if ref.From == "" && pr.svc.Config.NetworkMode == "" {
+		op.Ports = pr.svc.Config.Ports
+	}
 	last := u.p.Add(Node{
-		ID: "container/" + ref.Name + "/start", Op: Start{Container: ref}, Cause: cause, Service: ref.Service,
+		ID: "container/" + ref.Name + "/start", Op: op, Cause: cause, Service: ref.Service,
 		Unit: unit, Committing: unit != "",
 	}, append(needs, u.parentStarts(pr.svc)...)...)
 	pr.started = append(pr.started, u.postStart(pr, ref, last))

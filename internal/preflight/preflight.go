@@ -25,17 +25,35 @@ type Host interface {
 	Exists(path string) bool
 }
 
-// Needed tells whether a plan does anything that a check of all containers on
-// the engine could save from failing.
+// Needed tells whether a plan does anything that a look at all containers on the
+// engine, or at the host, could save from failing.
 func Needed(p *plan.Plan) bool {
 	found := false
 	each(p, func(n *plan.Node) {
-		if c, ok := n.Op.(plan.CreateContainer); ok {
-			svc := c.Spec.Service
-			found = found || svc.ContainerName != "" || len(svc.Ports) > 0
+		switch op := n.Op.(type) {
+		case plan.CreateContainer:
+			svc := op.Spec.Service
+			found = found || svc.ContainerName != "" || len(svc.Ports) > 0 || wantsBindSource(op)
+		case plan.Start:
+			found = found || len(op.Ports) > 0
 		}
 	})
 	return found
+}
+
+func wantsBindSource(op plan.CreateContainer) bool {
+	for _, m := range op.Spec.Mounts {
+		if mustExist(m) {
+			return true
+		}
+	}
+	return false
+}
+
+// mustExist tells whether a mount's source is one that the engine is told not to
+// create.
+func mustExist(m types.ServiceVolumeConfig) bool {
+	return m.Type == types.VolumeTypeBind && (m.Bind == nil || !bool(m.Bind.CreateHostPath))
 }
 
 // Check lists what stands in the way of a plan, given all containers that the
@@ -60,10 +78,15 @@ func Check(p *plan.Plan, all []engine.Container, host Host) []plan.Problem {
 		}
 	}
 	each(p, func(n *plan.Node) {
-		if op, ok := n.Op.(plan.CreateContainer); ok {
+		switch op := n.Op.(type) {
+		case plan.CreateContainer:
 			c.name(op)
-			c.hostPorts(op)
 			c.binds(op)
+			if publishes(op.Spec) {
+				c.hostPorts(op.Spec.Service.Name, op.Final, op.Spec.Service.Ports)
+			}
+		case plan.Start:
+			c.hostPorts(n.Service, op.Container.Name, op.Ports)
 		}
 	})
 	return c.problems
@@ -133,11 +156,17 @@ func describe(k engine.Container) string {
 	return fmt.Sprintf("container %s (service %s of project %s)", k.Name, service, project)
 }
 
+// publishes tells whether published ports mean anything for a container: on the
+// host's network, or on another container's, they do not.
+func publishes(spec engine.ContainerSpec) bool {
+	return spec.NetworkMode != "host" && spec.NetworkMode != "none" &&
+		!strings.HasPrefix(spec.NetworkMode, "service:") && !strings.HasPrefix(spec.NetworkMode, "container:")
+}
+
 // hostPorts sees whether fixed host ports are free. Ranges are left to the
 // engine, which picks a free one.
-func (c *checker) hostPorts(op plan.CreateContainer) {
-	service := op.Spec.Service.Name
-	for _, p := range op.Spec.Service.Ports {
+func (c *checker) hostPorts(service, name string, ports []types.ServicePortConfig) {
+	for _, p := range ports {
 		port, err := strconv.Atoi(p.Published)
 		if err != nil || port == 0 {
 			continue
@@ -146,10 +175,10 @@ func (c *checker) hostPorts(op plan.CreateContainer) {
 		where := "services." + service + ".ports"
 		if other := c.rival(key, p.HostIP); other != "" {
 			c.problem(where, "publish a port range, or none, for more than one container",
-				"host port %d/%s is wanted by %s and by %s", port, key.protocol, other, op.Final)
+				"host port %d/%s is wanted by %s and by %s", port, key.protocol, other, name)
 			continue
 		}
-		c.wanted[key] = append(c.wanted[key], wish{p.HostIP, op.Final})
+		c.wanted[key] = append(c.wanted[key], wish{p.HostIP, name})
 		owner := c.owner(key, p.HostIP)
 		switch {
 		case owner != nil:
@@ -212,10 +241,7 @@ func (c *checker) binds(op plan.CreateContainer) {
 	}
 	var missing []string
 	for _, m := range op.Spec.Mounts {
-		if m.Type != types.VolumeTypeBind || m.Bind != nil && bool(m.Bind.CreateHostPath) {
-			continue
-		}
-		if !c.host.Exists(m.Source) {
+		if mustExist(m) && !c.host.Exists(m.Source) {
 			missing = append(missing, m.Source)
 		}
 	}

@@ -3,28 +3,22 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/project"
-	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
 const (
 	// lastWords is how long output is still awaited that was written before a
-	// failure, or by containers that go on.
+	// failure.
 	lastWords = 300 * time.Millisecond
-	// drainLimit is how long the rest of the output of stopped containers is
-	// awaited.
-	drainLimit = 10 * time.Second
 	// verdictLimit is how long the exit behind a failed start is awaited.
 	verdictLimit = 2 * time.Second
 )
@@ -320,98 +314,4 @@ func (f *foreground) awaited(service string) bool {
 		}
 	}
 	return false
-}
-
-// exitCode is the command's exit code after an abort.
-func (f *foreground) exitCode(ctx context.Context) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.known {
-		return f.code
-	}
-	list, err := f.containers(context.WithoutCancel(ctx))
-	if err == nil {
-		for _, c := range list {
-			if c.Labels[labels.Service] == f.request.ExitCodeFrom && c.State == engine.Exited {
-				return c.ExitCode
-			}
-		}
-	}
-	// The service never ran: what kept it from running is the reason.
-	return max(1, f.first.Code)
-}
-
-// stop stops the containers of this command, dependents first, and reads what
-// they write until they have ended. The second interrupt kills them.
-func (f *foreground) stop(ctx context.Context) error {
-	f.over.Store(true)
-	f.stopping()
-	ctx = context.WithoutCancel(ctx)
-	stopCtx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-f.control.Faster:
-			cancel()
-		case <-stopCtx.Done():
-		}
-	}()
-	err := f.stopAll(stopCtx)
-	if closed(f.control.Faster) {
-		err = f.killAll(ctx)
-	}
-	select {
-	case <-f.ended:
-	case <-time.After(drainLimit):
-	}
-	return err
-}
-
-func (f *foreground) stopAll(ctx context.Context) error {
-	list, err := f.containers(ctx)
-	if err != nil {
-		return err
-	}
-	p, err := plan.StopAll(plan.ModelOf(f.state.desired), list, f.state.request.Timeout)
-	if err != nil {
-		return err
-	}
-	return f.app.run(ctx, p, execute.Options{KeepGoing: true})
-}
-
-func (f *foreground) killAll(ctx context.Context) error {
-	list, err := f.containers(ctx)
-	if err != nil {
-		return err
-	}
-	err = f.app.run(ctx, plan.KillAll(plan.ModelOf(f.state.desired), list, "SIGKILL"), execute.Options{KeepGoing: true})
-	if err == nil {
-		return nil
-	}
-	// One that has ended by itself meanwhile cannot be killed, and need not be.
-	list, listErr := f.containers(ctx)
-	if listErr != nil {
-		return err
-	}
-	for _, c := range list {
-		if c.IsRunning() {
-			return fmt.Errorf("kill what runs: %w", err)
-		}
-	}
-	return nil
-}
-
-// containers are those that an interrupt stops.
-func (f *foreground) containers(ctx context.Context) ([]engine.Container, error) {
-	all, err := f.state.engine.Containers(ctx, engine.ContainerFilter{Project: f.state.desired.Project})
-	if err != nil {
-		return nil, err
-	}
-	var out []engine.Container
-	for _, c := range all {
-		if f.owned[c.Labels[labels.Service]] && !labels.IsOneOff(c.Labels) {
-			out = append(out, c)
-		}
-	}
-	return out, nil
 }

@@ -170,6 +170,35 @@ services:
 	}
 }
 
+func TestNoLineIsLostDoubledOrTornAndOrderIsKept(t *testing.T) {
+	t.Parallel()
+	const lines, replicas = 20_000, 5
+	p := newProject(t, fmt.Sprintf(`
+services:
+  w:
+    image: IMAGE
+    command: ["sh", "-c", "seq 1 %d | sed 's/.*/line & of the output of one container/'"]
+    scale: %d
+`, lines, replicas))
+	out := p.must("up")
+	next := map[string]int{}
+	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		name, text, ok := strings.Cut(line, " | ")
+		if !ok {
+			continue // not a line of output
+		}
+		next[name]++
+		if want := fmt.Sprintf("line %d of the output of one container", next[name]); text != want {
+			t.Fatalf("%s wrote %q, want %q", name, text, want)
+		}
+	}
+	for i := range replicas {
+		if name := fmt.Sprintf("w-%d", i+1); next[name+" "] != lines && next[name] != lines {
+			t.Errorf("%s: %d lines of %d: %v", name, next[name], lines, next)
+		}
+	}
+}
+
 func TestOnlyTheServicesAskedForAreShown(t *testing.T) {
 	const services = `
 services:

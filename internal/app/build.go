@@ -9,6 +9,7 @@ import (
 	"github.com/berth-dev/berth/internal/build"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/pkg/event"
 	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
 )
@@ -65,6 +66,12 @@ func (a *App) buildServices(ctx context.Context, e Engine, loaded *project.Loade
 func (a *App) buildTargets(ctx context.Context, e Engine, loaded *project.Loaded, targets []build.Target, r BuildRequest) error {
 	if len(targets) == 0 {
 		a.notice("No services to build")
+		return nil
+	}
+	if r.DryRun {
+		for _, t := range targets {
+			a.dry(event.Image, t.Tags[0], t.Service, event.Building, event.Built)
+		}
 		return nil
 	}
 	info, err := e.Info(ctx)

@@ -290,6 +290,10 @@ func (a *App) Pull(ctx context.Context, r PullRequest) error {
 	if err != nil {
 		return err
 	}
+	if r.DryRun {
+		a.rehearseImages(imageWork{pull: list})
+		return nil
+	}
 	for i := range list {
 		list[i].optional = list[i].optional || r.IgnorePullFailures
 	}
@@ -347,6 +351,10 @@ func (a *App) Push(ctx context.Context, r PushRequest) error {
 			continue
 		}
 		for _, ref := range append([]string{svc.Image}, svc.Build.Tags...) {
+			if r.DryRun {
+				a.dry(event.Image, ref, name, event.Pushing, event.Pushed)
+				continue
+			}
 			g.Go(func() error { return a.pushOne(ctx, e, ref, name, r) })
 		}
 	}

@@ -185,6 +185,7 @@ type BuildRequest struct {
 	SBOM             string
 	SSH              string
 	WithDependencies bool
+	DryRun           bool
 }
 
 // PullRequest asks to pull service images.
@@ -196,6 +197,7 @@ type PullRequest struct {
 	IncludeDeps        bool
 	Policy             string
 	Quiet              bool
+	DryRun             bool
 }
 
 // PushRequest asks to push service images.
@@ -205,6 +207,7 @@ type PushRequest struct {
 	IgnorePushFailures bool
 	IncludeDeps        bool
 	Quiet              bool
+	DryRun             bool
 }
 
 // ExecRequest asks to run a command in a running container.

@@ -68,7 +68,11 @@ func (a *App) Kill(ctx context.Context, r ServicesRequest) error {
 		if r.RemoveOrphans && f.model.Known != nil {
 			list = append(list, f.state.Orphans(f.model.Known)...)
 		}
-		return plan.KillAll(f.model, list, signal), nil
+		p := plan.KillAll(f.model, list, signal)
+		if p.Empty() {
+			a.notice("No container to kill")
+		}
+		return p, nil
 	})
 }
 

@@ -75,6 +75,9 @@ func (e *emulator) sequence(s string) int {
 	case 'K':
 		e.lines[e.row] = e.lines[e.row][:min(e.col, len(e.lines[e.row]))]
 	case 'J':
+		if e.row == max(len(e.lines)-e.height, 0) && e.col == 0 && e.height > 1 {
+			e.t.Error("the whole screen is erased: tmux keeps what was on it in its history")
+		}
 		e.lines = e.lines[:e.row+1]
 		e.lines[e.row] = e.lines[e.row][:min(e.col, len(e.lines[e.row]))]
 	case 'h', 'l':

@@ -148,7 +148,7 @@ func TestLinesPrintedDuringALiveViewComeAboveIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := r.out.String()
-	if !strings.HasPrefix(got, "\r\x1b[K\x1b[2A\x1b[Ja-1  | bye\n[+] stop 0/1\n") {
+	if !strings.HasPrefix(got, "\r\x1b[K\x1b[2A\x1b[K\n\x1b[J\x1b[1Aa-1  | bye\n[+] stop 0/1\n") {
 		t.Errorf("got %q", got)
 	}
 }
@@ -162,7 +162,7 @@ func TestANarrowerTerminalErasesTheBrokenLinesToo(t *testing.T) {
 	width = 40
 	l.tick()
 	// The row took 79 columns, that is two lines of 40 now; the header one.
-	if got := r.err.String(); !strings.HasPrefix(got, "\r\x1b[K\x1b[3A\x1b[J[+] up 0/1\n") {
+	if got := r.err.String(); !strings.HasPrefix(got, "\r\x1b[K\x1b[3A\x1b[K\n\x1b[J\x1b[1A[+] up 0/1\n") {
 		t.Errorf("got %q", got)
 	}
 }

@@ -157,7 +157,7 @@ func TestALiveViewStepsAsideForAPrompt(t *testing.T) {
 	if ok, err := Confirm(term, "go on?", "-y"); !ok || err != nil {
 		t.Fatalf("%v, %v", ok, err)
 	}
-	equal(t, r.err.String(), "\r\x1b[K\x1b[2A\x1b[J\x1b[?25hgo on? [y/N] ")
+	equal(t, r.err.String(), "\r\x1b[K\x1b[2A\x1b[K\n\x1b[J\x1b[1A\x1b[?25hgo on? [y/N] ")
 }
 
 type hinted struct{ error }

@@ -17,6 +17,9 @@ const (
 	clearScreen  = "\x1b[2J\x1b[H"
 	cursorToHome = "\x1b[H"
 	freshLine    = "\r" + eraseLine
+	// eraseBlock erases from the start of the line on. It never erases a whole
+	// screen at once: tmux would keep what was on it in its history.
+	eraseBlock = eraseLine + "\n" + eraseBelow + "\x1b[1A"
 )
 
 // cursorUp moves to the start of a line above. The cursor may stand behind what
@@ -63,7 +66,7 @@ func (l *liveWriter) Write(p []byte) (int, error) {
 		return l.w.Write(p)
 	}
 	var b bytes.Buffer
-	b.WriteString(s.toTop() + eraseBelow)
+	b.WriteString(s.toTop() + eraseBlock)
 	b.Write(p)
 	if !bytes.HasSuffix(p, []byte("\n")) {
 		b.WriteByte('\n')
@@ -152,7 +155,7 @@ func (s *screen) redraw(block []line) error {
 			b.WriteString(cursorUp(len(s.block) - same))
 		}
 	} else if len(s.block) > 0 {
-		b.WriteString(s.toTop() + eraseBelow)
+		b.WriteString(s.toTop() + eraseBlock)
 		s.block = nil
 	}
 	for i := same; i < len(block); i++ {
@@ -194,7 +197,7 @@ func (s *screen) finish(final []line) error {
 	s.suspended = 0
 	var b strings.Builder
 	if len(s.block) > 0 {
-		b.WriteString(s.toTop() + eraseBelow)
+		b.WriteString(s.toTop() + eraseBlock)
 	}
 	for _, l := range final {
 		b.WriteString(l.text + "\n")
@@ -234,7 +237,7 @@ func (s *screen) suspend() (resume func()) {
 	defer s.mu.Unlock()
 	gone := ""
 	if len(s.block) > 0 {
-		gone = s.toTop() + eraseBelow
+		gone = s.toTop() + eraseBlock
 	}
 	if s.hidden {
 		gone += showCursor

@@ -34,9 +34,14 @@ type WatchRequest struct {
 	TakeOver    bool
 }
 
-// reconnectPause is how long after losing the engine's events they are asked for
-// again.
-const reconnectPause = time.Second
+const (
+	// reconnectPause is how long after losing the engine's events they are asked
+	// for again.
+	reconnectPause = time.Second
+	// startsTogether is how close to each other containers start that count as
+	// started together.
+	startsTogether = 200 * time.Millisecond
+)
 
 // Watch brings services up, unless told not to, and then carries out their
 // `develop.watch` rules until the context ends or Control.Detach is closed, which
@@ -121,7 +126,8 @@ type watched struct {
 	owners map[string]watch.Owner // by container ID
 }
 
-// containers are those of a service that `run` has not made.
+// containers are those of a service that `run` has not made and that are not
+// about to go.
 func (t *watched) containers(ctx context.Context, service string) ([]engine.Container, error) {
 	list, err := t.engine.Containers(ctx, engine.ContainerFilter{Project: t.project, Labels: map[string]string{labels.Service: service}})
 	if err != nil {
@@ -129,7 +135,7 @@ func (t *watched) containers(ctx context.Context, service string) ([]engine.Cont
 	}
 	var out []engine.Container
 	for _, c := range list {
-		if isReplica(c.Labels) {
+		if isReplica(c.Labels) && c.State != engine.Removing && c.State != engine.Dead {
 			out = append(out, c)
 		}
 	}
@@ -273,19 +279,14 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-// followStarts calls fresh for the service of each container that runs and has
-// not been seen before: it lacks what has been synced so far. It goes on when
-// the engine's events break off.
+// followStarts calls fresh for the services of containers that run and have not
+// been seen before: they lack what has been synced so far. It goes on when the
+// engine's events break off.
 func (t *watched) followStarts(ctx context.Context, fresh func(...string)) {
 	seen := map[string]bool{}
 	for ctx.Err() == nil {
 		// An engine that is away is noticed by whatever is asked of it next.
-		_ = t.follow(ctx, func(id string, l map[string]string) {
-			if !seen[id] && isReplica(l) {
-				seen[id] = true
-				fresh(l[labels.Service])
-			}
-		})
+		_ = t.follow(ctx, seen, fresh)
 		select {
 		case <-ctx.Done():
 		case <-time.After(reconnectPause):
@@ -293,9 +294,9 @@ func (t *watched) followStarts(ctx context.Context, fresh func(...string)) {
 	}
 }
 
-// follow reports the containers that run and those that start, until the events
-// end.
-func (t *watched) follow(ctx context.Context, running func(id string, l map[string]string)) error {
+// follow reports the services of containers that run and of those that start,
+// until the events end. Replicas that start together are reported together.
+func (t *watched) follow(ctx context.Context, seen map[string]bool, fresh func(...string)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := t.engine.Events(ctx, engine.EventFilter{Project: t.project, Kinds: []string{"container"}})
@@ -306,15 +307,33 @@ func (t *watched) follow(ctx context.Context, running func(id string, l map[stri
 	if err != nil {
 		return err
 	}
+	var services []string
+	var still <-chan time.Time
+	running := func(id string, l map[string]string) {
+		if !seen[id] && isReplica(l) {
+			seen[id] = true
+			services = append(services, l[labels.Service])
+			still = time.After(startsTogether)
+		}
+	}
 	for _, c := range list {
 		if c.IsRunning() {
 			running(c.ID, c.Labels)
 		}
 	}
-	for e := range stream.C {
-		if e.Action == "start" {
-			running(e.ID, e.Attributes)
+	for {
+		select {
+		case e, ok := <-stream.C:
+			if !ok {
+				fresh(services...)
+				return stream.Err()
+			}
+			if e.Action == "start" {
+				running(e.ID, e.Attributes)
+			}
+		case <-still:
+			fresh(services...)
+			services = nil
 		}
 	}
-	return stream.Err()
 }

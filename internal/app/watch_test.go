@@ -192,7 +192,7 @@ func TestWatchKeepsAllReplicasInStep(t *testing.T) {
 	w.must(os.RemoveAll(filepath.Join(w.dir, "src/sub")))
 	w.write("src/node_modules/x", "2")
 	for _, c := range []string{"web-1", "web-2"} {
-		w.gives(c, "cat /app/new/deep/c; readlink /app/link; stat -c '%a %u:%g' /app/a /app/new/deep", "2a\n750 1000:1001\n755 1000:1001")
+		w.gives(c, "cat /app/new/deep/c; readlink /app/link; stat -c '%a %u:%g' /app /app/a /app/new/deep", "2a\n755 1000:1001\n750 1000:1001\n755 1000:1001")
 		w.gives(c, "ls /app", "a\nlink\nnew")
 	}
 	close(w.control)
@@ -241,21 +241,26 @@ func TestWatchRestartsAndRunsCommands(t *testing.T) {
 
 func TestWatchRebuildsReplacesAndCleansUp(t *testing.T) {
 	w := newWatching(t, map[string]string{
-		"Dockerfile": "FROM " + testengine.BusyboxImage + "\nCOPY version /version\n", "version": "1",
-		"src/a": "1", ".dockerignore": "src\n",
+		"Dockerfile": "FROM " + testengine.BusyboxImage + "\nCOPY version /version\nCOPY passwd /etc/passwd\nUSER dev\n",
+		"version":    "1", "passwd": "root:x:0:0::/:/bin/sh\ndev:x:1234:1235::/:/bin/sh\n",
+		"src/a": "1", "out/b": "1", ".dockerignore": "out\n",
 		"compose.yaml": `services:
   web:
     build: {context: ., network: none}
     ` + stays + `    develop:
       watch:
         - {path: version, action: rebuild}
+        - {path: src, action: sync, target: /src, initial_sync: true}
+        - {path: out, action: rebuild}
 `})
 	w.start(app.WatchRequest{Prune: true, Quiet: true})
 	before := w.inspect("web-1")
-	w.gives("web-1", "cat /version", "1")
+	w.tells(`is excluded by the .dockerignore of service "web": changes there do nothing (services.web.develop.watch[2])`)
+	w.gives("web-1", "cat /version; stat -c %u:%g /src/a", "11234:1235")
+	w.write("out/b", "2")
 	w.write("version", "2")
 	w.tells(`Service "web" rebuilt`)
-	w.gives("web-1", "cat /version", "2")
+	w.gives("web-1", "cat /version /src/a", "21")
 	after := w.inspect("web-1")
 	if after.ID == before.ID || after.ImageID == before.ImageID {
 		t.Errorf("it is still %s of %s", after.ID, after.ImageID)

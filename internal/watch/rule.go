@@ -203,9 +203,9 @@ func (r *rule) prunes(dir string) bool {
 }
 
 // inContainer is where a path of the rule is in containers.
-func (r *rule) inContainer(name string) string {
+func (r *rule) inContainer(name string, k kind) string {
 	rel, _ := relative(r.path, name)
-	if rel == "." && strings.HasSuffix(r.target, "/") {
+	if rel == "." && k != isFolder && strings.HasSuffix(r.target, "/") {
 		rel = filepath.Base(r.path) // a single file, put into a folder
 	}
 	return path.Join(r.target, rel)
@@ -216,10 +216,10 @@ func (r *rule) files(batch []change) []File {
 	var out []File
 	removed := map[string]bool{}
 	for _, c := range batch {
-		if !r.accepts(c.path) || c.path == r.path && (c.before == isFolder || c.now == isFolder) {
-			continue // a target itself is neither made nor removed, only what is in it
+		if !r.accepts(c.path) || c.path == r.path && c.before == isFolder {
+			continue // a target that is a folder is not removed, only what came from here
 		}
-		f := File{Source: c.path, Target: r.inContainer(c.path)}
+		f := File{Source: c.path, Target: r.inContainer(c.path, c.now)}
 		switch {
 		case f.Target == "/":
 			continue

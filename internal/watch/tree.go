@@ -213,9 +213,7 @@ func (t *tree) forget(name string) {
 		for child := range f.names {
 			t.forget(filepath.Join(name, child))
 		}
-		if err := t.fs.Remove(name); err != nil && !errors.Is(err, fsnotify.ErrNonExistentWatch) && !errors.Is(err, fs.ErrNotExist) {
-			t.warn(fmt.Sprintf("watch %s: %s", name, err)) // it goes on being watched: harmless
-		}
+		_ = t.fs.Remove(name) // the system has mostly done so by itself, which is the error
 		delete(t.folders, name)
 	}
 	delete(t.folders[filepath.Dir(name)].names, filepath.Base(name))

@@ -15,6 +15,10 @@ type PreStartHook struct {
 	Spec engine.ContainerSpec
 	// PerReplica runs it for each replica instead of once.
 	PerReplica bool
+	// VolumesFrom says that it takes the volumes from the service's container,
+	// which is the only way to the anonymous ones. Engines cannot do that when one
+	// of the mounts is a tmpfs; then Spec names the others itself.
+	VolumesFrom bool
 }
 
 // buildPreStart makes the specs of a service's pre_start hooks. The loader has
@@ -34,8 +38,12 @@ func buildPreStart(p *types.Project, svc *Service, opt Options) error {
 		if err != nil {
 			return fmt.Errorf("%s.volumes: %w", where, err)
 		}
+		share := !hasTmpfs(svc.template.Mounts)
+		if !share {
+			mounts = append(withoutTargets(svc.template.Mounts, mounts), mounts...)
+		}
 		name := strings.Join([]string{p.Name, svc.Name, "pre_start", fmt.Sprint(i + 1)}, opt.Separator)
-		svc.preStart = append(svc.preStart, PreStartHook{PerReplica: hook.PerReplica, Spec: engine.ContainerSpec{
+		svc.preStart = append(svc.preStart, PreStartHook{PerReplica: hook.PerReplica, VolumesFrom: share, Spec: engine.ContainerSpec{
 			Project: p.Name, Service: config, Name: name, Image: config.Image,
 			Labels: merge(config.Labels, map[string]string{
 				labels.Project: p.Name, labels.Service: svc.Name, labels.Version: opt.Version,
@@ -61,3 +69,27 @@ func hookEndpoints(p *types.Project, config types.ServiceConfig) []engine.Endpoi
 
 // PreStart are the service's pre_start hooks, in order.
 func (s Service) PreStart() []PreStartHook { return s.preStart }
+
+func hasTmpfs(mounts []types.ServiceVolumeConfig) bool {
+	for _, m := range mounts {
+		if m.Type == types.VolumeTypeTmpfs {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutTargets are the named mounts of a service that a hook does not replace.
+func withoutTargets(mounts, own []types.ServiceVolumeConfig) []types.ServiceVolumeConfig {
+	taken := map[string]bool{}
+	for _, m := range own {
+		taken[m.Target] = true
+	}
+	var out []types.ServiceVolumeConfig
+	for _, m := range mounts {
+		if m.Source != "" && m.Type != types.VolumeTypeTmpfs && !taken[m.Target] {
+			out = append(out, m)
+		}
+	}
+	return out
+}

@@ -27,7 +27,9 @@ func (u *up) preStart(svc desired.Service, set replicaSet, needs []string) []str
 				spec.Name = fmt.Sprintf("%s-%d", spec.Name, n+1)
 			}
 			op := CreateContainer{Spec: spec, Final: spec.Name}
-			op.VolumesFrom = append(op.VolumesFrom, VolumesFrom{Container: target})
+			if hook.VolumesFrom {
+				op.VolumesFrom = append(op.VolumesFrom, VolumesFrom{Container: target})
+			}
 			last = []string{u.runHook(svc, id, op, append(append([]string(nil), last...), needs...))}
 		}
 	}

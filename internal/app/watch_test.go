@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/engine/docker"
+	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/testengine"
 	"github.com/berth-dev/berth/internal/watch"
 	"github.com/berth-dev/berth/pkg/event"
@@ -335,5 +336,49 @@ func TestWatchWithNothingToWatchIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	}
 	if n := len(testengine.List(t, "/containers/json", "com.docker.compose.project="+w.name)); n != 0 {
 		t.Errorf("%d containers were made", n)
+	}
+}
+
+func TestWatchBesideAnAttachedUpKeepsItsOutputFlowing(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"Dockerfile": "FROM " + testengine.BusyboxImage + "\nCOPY version /version\n", "version": "first", "src/a": "1",
+		"compose.yaml": `services:
+  web:
+    build: {context: ., network: none}
+    init: true
+    stop_grace_period: 1s
+    command: sh -c 'echo "version $$(cat /version)"; sleep 1000'
+    develop: {watch: [{path: version, action: rebuild}, {path: src, action: sync, target: /src, initial_sync: true}]}
+`})
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	var out lines
+	var watched sync.WaitGroup
+	control := app.Control{Attaching: func([]logs.Source) {
+		watched.Go(func() {
+			if err := w.app.Watch(ctx, app.WatchRequest{Project: w.options(), NoUp: true, Quiet: true, Prune: true}, app.Control{}); err != nil {
+				t.Errorf("watch ended with %v", err)
+			}
+		})
+	}}
+	ended := make(chan error, 1)
+	code := 0
+	go func() {
+		var err error
+		code, err = w.app.UpAttached(ctx, app.UpRequest{Project: w.options()}, app.AttachRequest{}, &out, control)
+		ended <- err
+	}()
+	w.until("the first version speaks", func() bool { return strings.Contains(out.String(), "version first") })
+	w.gives("web-1", "cat /src/a", "1")
+	w.write("version", "second")
+	w.until("the second version speaks", func() bool { return strings.Contains(out.String(), "version second") })
+	w.gives("web-1", "cat /src/a", "1")
+	interrupt()
+	if err := <-ended; err != nil || code != 130 {
+		t.Errorf("up ended with %d, %v", code, err)
+	}
+	watched.Wait()
+	if strings.Contains(w.texts(), "waiting") {
+		t.Errorf("it waited for itself:\n%s", w.texts())
 	}
 }

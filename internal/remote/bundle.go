@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
 	"go.yaml.in/yaml/v4"
@@ -86,28 +85,18 @@ func Bundle(files []Source, opt BundleOptions) (Bundled, error) {
 		own = append(own, composeLayer(opt.Version, name, content))
 	}
 	b.out.Layers = append(own, b.out.Layers...)
-	b.out.Findings = strongest(b.out.Findings)
+	b.out.Findings, b.out.Left = once(b.out.Findings), once(b.out.Left)
 	return b.out, nil
 }
 
-// strongest keeps one finding per place: a suspicion says more than that there is
-// a value.
-func strongest(all []Finding) []Finding {
-	type place struct {
-		file, key string
-		line      int
-	}
-	at := map[place]int{}
+// once drops what is found again by way of an alias.
+func once(all []Finding) []Finding {
+	seen := map[Finding]bool{}
 	var out []Finding
 	for _, f := range all {
-		p := place{f.File, f.Key, f.Line}
-		i, seen := at[p]
-		switch {
-		case !seen:
-			at[p] = len(out)
+		if !seen[f] {
+			seen[f] = true
 			out = append(out, f)
-		case strings.HasPrefix(f.Text, suspicion):
-			out[i] = f
 		}
 	}
 	return out
@@ -255,7 +244,7 @@ func (d *document) extends(key string, node *yaml.Node) error {
 	path := d.abs(name)
 	stored, ok := d.extended[path]
 	if !ok {
-		stored = hashed(d.bundler.shown(path)) + ".yaml"
+		stored = hashed(filepath.ToSlash(d.bundler.shown(path))) + ".yaml"
 		d.extended[path] = stored // before the file is read: it may extend itself
 		content, err := readFile(path)
 		if err != nil {

@@ -205,11 +205,9 @@ configs: {c: {file: c.conf}}
 	}
 	got := findings(b)
 	want := []string{
-		"compose.yaml:5: services.web.environment.PLAIN: a value is published",
-		"compose.yaml:8: services.web.environment.ESCAPED: a value is published",
+		"compose.yaml:5: services.web.environment: what is set here is published: PLAIN, ESCAPED, DB_PASSWORD_FILE",
+		"compose.yaml:16: services.list.environment: what is set here is published: ONE",
 		"compose.yaml:9: services.web.environment.DB_PASSWORD: looks like a secret by its name",
-		"compose.yaml:10: services.web.environment.DB_PASSWORD_FILE: a value is published",
-		"compose.yaml:16: services.list.environment.ONE: a value is published",
 		"compose.yaml:12: services.web.command: looks like a secret by its name",
 		"compose.yaml:13: services.web.labels.key: looks like an AWS access key",
 		"compose.yaml:17: services.list.build.args.NPM_TOKEN: looks like a secret by its name",

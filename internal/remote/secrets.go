@@ -10,25 +10,33 @@ import (
 )
 
 // environment notes the variables whose values are in the file itself, and not
-// taken from the environment of whoever runs the project.
+// taken from the environment of whoever runs the project. Those that look like
+// secrets are found by scan.
 func (d *document) environment(key string, list *yaml.Node) {
-	note := func(n *yaml.Node, name, value string) {
-		if literal(value) {
-			d.out.Findings = append(d.out.Findings, Finding{File: d.shown, Line: n.Line, Key: key + "." + name, Text: "a value is published"})
+	forms, seen := secretForms(), map[string]bool{}
+	var names []string
+	note := func(name, value string) {
+		if literal(value) && suspect(forms, name, value) == "" && !seen[name] {
+			seen[name] = true
+			names = append(names, name)
 		}
 	}
 	if list.Kind == yaml.SequenceNode {
 		for _, item := range items(list) {
 			if name, value, ok := strings.Cut(item.Value, "="); ok {
-				note(item, name, value)
+				note(name, value)
 			}
 		}
-		return
 	}
 	for _, p := range pairs(list) {
 		if p.value.Kind == yaml.ScalarNode && p.value.Tag != "!!null" {
-			note(p.value, p.key.Value, p.value.Value)
+			note(p.key.Value, p.value.Value)
 		}
+	}
+	if len(names) > 0 {
+		d.out.Findings = append(d.out.Findings, Finding{
+			File: d.shown, Line: list.Line, Key: key, Text: "what is set here is published: " + strings.Join(names, ", "),
+		})
 	}
 }
 

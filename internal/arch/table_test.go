@@ -58,7 +58,7 @@ func program() map[string]row {
 			ours: []string{
 				"internal/actual", "internal/build", "internal/desired", "internal/engine", "internal/execute",
 				"internal/lock", "internal/logs", "internal/plan", "internal/preflight", "internal/project",
-				"internal/remote", "internal/watch", "pkg/event", "pkg/labels",
+				"internal/provider", "internal/remote", "internal/viz", "internal/watch", "pkg/event", "pkg/labels",
 			},
 			others: []string{
 				composeTypes, composeGo + "/dotenv", composeGo + "/format", errgroup, term,

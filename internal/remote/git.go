@@ -82,8 +82,7 @@ func parseGit(text string) (gitRef, error) {
 	return ref, nil
 }
 
-// folderName is name where that is a plain name for a folder, by which the
-// project in it will be called.
+// folderName is name where that is a plain name for a folder, else a substitute.
 func folderName(name string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	if name == "" || strings.Trim(name, letters+"_.-") != "" || !strings.Contains(letters, name[:1]) {
@@ -128,8 +127,8 @@ func (l *gitLoader) fetch(ctx context.Context, ref gitRef) (string, error) {
 	if !strings.HasPrefix(at.commit, ref.checksum) {
 		return "", fmt.Errorf("%s is commit %s, not %s as the reference demands", orDefault(ref.ref), at.commit, ref.checksum)
 	}
-	// The last folder gives the project its name, so it is called as the
-	// repository and not by its commit: an update must not be another project.
+	// The last folder is called as the repository, for people who meet it in
+	// lists of projects and in errors.
 	sum := sha256.Sum256([]byte(ref.remote))
 	folder := filepath.Join(cache, hex.EncodeToString(sum[:8])+modulesMark(ref), at.commit)
 	tree := filepath.Join(folder, ref.name)

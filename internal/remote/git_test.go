@@ -102,7 +102,7 @@ func TestGitReferencesNameBranchTagCommitAndFolder(t *testing.T) {
 	}
 }
 
-func TestGitProjectIsNamedAfterItsRepository(t *testing.T) {
+func TestFolderOfARepositoryIsCalledLikeIt(t *testing.T) {
 	s := newGitServer(t)
 	s.commit("shop.git", "compose.yaml", "x")
 	file, err := load(t, options(t), s.url+"/shop.git")
@@ -110,7 +110,7 @@ func TestGitProjectIsNamedAfterItsRepository(t *testing.T) {
 		t.Fatal(err)
 	}
 	if name := filepath.Base(filepath.Dir(file)); name != "shop" {
-		t.Errorf("it would be called %s", name)
+		t.Errorf("it is called %s", name)
 	}
 }
 

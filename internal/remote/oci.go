@@ -60,7 +60,7 @@ func (l *ociLoader) fetch(ctx context.Context, named reference.Named) (string, e
 	}
 	place := func(d digest.Digest) (folder, file string) {
 		folder = filepath.Join(cache, d.Algorithm().String()+"-"+d.Encoded())
-		// The last folder gives the project its name.
+		// Called as the repository for people who meet it in lists and errors.
 		name := folderName(path.Base(reference.Path(named)))
 		return filepath.Join(folder, name), filepath.Join(folder, name, mainFile)
 	}

@@ -91,7 +91,7 @@ func TestWhatIsPublishedIsLoadedAgain(t *testing.T) {
 			t.Errorf("%s holds\n%s\nwant\n%s", ref, content, want)
 		}
 		if name := filepath.Base(filepath.Dir(file)); name != "shop" {
-			t.Errorf("the project would be called %s, not shop", name)
+			t.Errorf("the folder is called %s, not shop", name)
 		}
 	}
 }

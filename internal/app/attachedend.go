@@ -11,9 +11,14 @@ import (
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
-// drainLimit is how long the rest of the output of stopped containers is
-// awaited.
-const drainLimit = 10 * time.Second
+const (
+	// drainLimit is how long the rest of the output of stopped containers is
+	// awaited.
+	drainLimit = 10 * time.Second
+	// lockPatience is how long another command's change of the project is
+	// awaited before the containers are stopped all the same.
+	lockPatience = 5 * time.Second
+)
 
 // exitCode is the command's exit code after an abort.
 func (f *foreground) exitCode(ctx context.Context) int {
@@ -49,6 +54,7 @@ func (f *foreground) stop(ctx context.Context) error {
 		case <-stopCtx.Done():
 		}
 	}()
+	defer f.lock(stopCtx)()
 	err := f.stopAll(stopCtx)
 	if closed(f.control.Faster) {
 		err = f.killAll(ctx)
@@ -58,6 +64,17 @@ func (f *foreground) stop(ctx context.Context) error {
 	case <-time.After(drainLimit):
 	}
 	return err
+}
+
+// lock takes the project's lock again, as everything that changes a project
+// does. What the person has asked to stop does not wait for it for long.
+func (f *foreground) lock(ctx context.Context) (release func()) {
+	f.state.release()
+	release, err := f.app.lock(ctx, f.state.desired.Project, lockPatience)
+	if err != nil {
+		return func() {}
+	}
+	return release
 }
 
 func (f *foreground) stopAll(ctx context.Context) error {

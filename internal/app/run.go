@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/berth-dev/berth/internal/desired"
@@ -13,9 +14,6 @@ import (
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/berth-dev/berth/pkg/labels"
 )
-
-// defaultGrace is the engine's stop_grace_period.
-const defaultGrace = 10 * time.Second
 
 // oneOffLimit bounds creating a one-off container, and removing it.
 const oneOffLimit = 2 * time.Minute
@@ -31,15 +29,19 @@ func (a *App) Run(ctx context.Context, r RunRequest, streams engine.Streams, c C
 	}
 	defer s.release()
 	svc, ok := s.desired.Service(r.Service)
-	if !ok {
-		return 1, fmt.Errorf("service %q has no container: a provider runs it", r.Service)
+	if !ok || svc.Config.Provider != nil {
+		return 1, fmt.Errorf("service %q has no container to run a command in: a provider runs it", r.Service)
 	}
-	if err := a.runDependencies(ctx, s); err != nil {
+	provided, err := a.runDependencies(ctx, s)
+	if err != nil {
 		return 1, err
 	}
 	spec, err := a.oneOffSpec(ctx, s, svc, r)
 	if err != nil {
 		return 1, err
+	}
+	for _, d := range svc.DependsOn {
+		spec.Env = append(spec.Env, provided.of(d.Service)...)
 	}
 	s.release()
 	o := &oneOff{app: a, request: r, spec: spec, streams: streams, control: c}
@@ -77,7 +79,7 @@ func (a *App) prepareRun(ctx context.Context, r RunRequest) (*upState, error) {
 // runDependencies brings the networks, volumes and other services to what the
 // files say and waits for the conditions that the service asks for. The
 // service's own containers stay as they are.
-func (a *App) runDependencies(ctx context.Context, s *upState) error {
+func (a *App) runDependencies(ctx context.Context, s *upState) (*providedEnv, error) {
 	target := s.request.Services[0]
 	d := *s.desired
 	d.Services = append([]desired.Service(nil), s.desired.Services...)
@@ -97,13 +99,41 @@ func (a *App) runDependencies(ctx context.Context, s *upState) error {
 	rest.desired, rest.actual = &d, &others
 	p, err := a.consentedPlan(ctx, &rest)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.preflight(ctx, s, p); err != nil {
-		return err
+	if err := a.preflight(ctx, &rest, p); err != nil {
+		return nil, err
 	}
-	_, err = a.carryOut(ctx, &rest, p)
-	return err
+	noting := *a
+	provided := &providedEnv{Provider: a.opt.Provider, env: map[string][]string{}}
+	noting.opt.Provider = provided
+	_, err = noting.carryOut(ctx, &rest, p)
+	return provided, err
+}
+
+// providedEnv is a provider that notes the variables that services offer.
+type providedEnv struct {
+	Provider
+	mu  sync.Mutex
+	env map[string][]string // by service: KEY=value
+}
+
+// Provide asks the provider itself.
+func (p *providedEnv) Provide(ctx context.Context, project, service string, config engine.Provider, action string) (map[string]string, error) {
+	env, err := p.Provider.Provide(ctx, project, service, config, action)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, key := range sortedKeys(env) {
+		p.env[service] = append(p.env[service], key+"="+env[key])
+	}
+	return env, err
+}
+
+// of are the variables that a service offers.
+func (p *providedEnv) of(service string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.env[service]
 }
 
 // oneOff is one container of `run`.
@@ -209,150 +239,6 @@ func (o *oneOff) foreground(ctx context.Context) (code int, left bool, err error
 		h.patience = time.Duration(*grace)
 	}
 	return h.wait(ctx)
-}
-
-// signalQueue is how many signals wait until a container has started.
-const signalQueue = 8
-
-// queue takes signals from now on, to be handed on later.
-func queue(ctx context.Context, signals <-chan string) <-chan string {
-	if signals == nil {
-		return nil
-	}
-	out := make(chan string, signalQueue)
-	go func() {
-		for {
-			select {
-			case name := <-signals:
-				select {
-				case out <- name:
-				case <-ctx.Done():
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return out
-}
-
-// held is a running container that a verb stays with until it ends.
-type held struct {
-	app     *App
-	id      string
-	joined  *joined
-	control Control
-	// stay leaves the container running when the context ends.
-	stay bool
-	// patience is how long the process has for ending after a SIGINT, which it
-	// may just as well ignore, before it is stopped.
-	patience time.Duration
-
-	ending  bool
-	stopped chan error // of the request that stops it
-	late    <-chan time.Time
-}
-
-// outcome is the end of a container.
-type outcome struct {
-	code int
-	err  error
-}
-
-// wait returns the exit code once the container has ended and all it wrote has
-// been read; left says that it goes on running. The end of the context stops
-// the container, unless it is to stay; Faster kills it.
-func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
-	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	ended := make(chan outcome, 1)
-	go func() {
-		code, err := h.app.engine.WaitContainer(whole, h.id)
-		ended <- outcome{code, err}
-	}()
-	h.stopped = make(chan error, 1)
-	output, interrupt, faster := h.joined.ended, ctx.Done(), h.control.Faster
-	var over *outcome
-	for over == nil || output != nil {
-		select {
-		case o := <-ended:
-			over, ended = &o, nil
-		case outErr := <-output:
-			output = nil
-			switch {
-			case closed(h.joined.detached):
-				return 0, true, nil
-			case outErr != nil && h.stay:
-				return 1, true, outErr
-			case outErr != nil && over == nil:
-				err = outErr
-				h.end(whole) // nobody reads what it writes, or the engine is lost
-			}
-		case <-h.joined.detached:
-			return 0, true, nil
-		case <-h.control.Detach:
-			return 0, true, nil
-		case <-interrupt:
-			interrupt, err = nil, context.Cause(ctx)
-			if h.stay {
-				return exitInterrupted, true, err
-			}
-			h.end(whole)
-		case <-faster:
-			faster = nil
-			go h.signal(whole, "SIGKILL")
-		case name := <-h.control.Signals:
-			h.handOn(whole, name)
-		case <-h.late:
-			h.end(whole)
-		case stopErr := <-h.stopped:
-			if stopErr != nil {
-				return 1, false, errors.Join(err, stopErr)
-			}
-		}
-	}
-	if over.err != nil {
-		return 1, false, errors.Join(err, over.err)
-	}
-	return over.code, false, err
-}
-
-// handOn gives a signal to the process. One that asks berth to end stops the
-// container, with a limit in time.
-func (h *held) handOn(ctx context.Context, name string) {
-	switch {
-	case h.stay:
-	case name == "SIGINT":
-		h.late = time.After(h.patience)
-	default:
-		h.end(ctx)
-		return
-	}
-	go h.signal(ctx, name)
-}
-
-// end stops the container as its service says.
-func (h *held) end(ctx context.Context) {
-	if h.ending {
-		return
-	}
-	h.ending, h.late = true, nil
-	go func() {
-		err := h.app.engine.StopContainer(ctx, h.id, engine.StopOptions{})
-		if errors.Is(err, engine.ErrNotFound) {
-			err = nil
-		}
-		h.stopped <- err
-	}()
-}
-
-// signal sends a signal. That the container may have ended by itself meanwhile
-// shows in its exit code.
-func (h *held) signal(ctx context.Context, name string) {
-	if err := h.app.engine.KillContainer(ctx, h.id, name); err != nil && ctx.Err() == nil &&
-		!errors.Is(err, engine.ErrConflict) && !errors.Is(err, engine.ErrNotFound) {
-		h.app.warn("hand on " + name + ": " + err.Error())
-	}
 }
 
 // resolveParents replaces references to other services' containers by the

@@ -112,7 +112,7 @@ services:
 	p.must("exec", "-T", "web", "sh", "-c", "echo mine >/etc/mine")
 	ref := p.name + ":committed"
 	id := strings.TrimSpace(p.must("commit", "-m", "by a test", "-a", "tester", "-c", "ENV ADDED=yes", "web", ref))
-	t.Cleanup(func() { testengine.Delete(t, "/images/"+ref+"?force=1") })
+	defer testengine.Delete(t, "/images/"+ref+"?force=1")
 	var image struct {
 		ID, Comment, Author string
 		Config              struct{ Env []string }

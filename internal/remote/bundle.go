@@ -175,33 +175,28 @@ func (d *document) read(doc *yaml.Node, include bool) error {
 			}
 		}
 	}
-	for _, section := range []string{"configs", "secrets"} {
-		for _, list := range find(top, section) {
-			for _, p := range pairs(list) {
-				for _, file := range find(p.value, "file") {
-					d.left(file, section+"."+p.key.Value+".file", "the file is not part of what is published")
-				}
+	d.contents(top, "configs")
+	d.contents(top, "secrets")
+	d.scan(top, "")
+	return nil
+}
+
+// contents notes configs or secrets that are files.
+func (d *document) contents(top *yaml.Node, section string) {
+	for _, list := range find(top, section) {
+		for _, p := range pairs(list) {
+			for _, file := range find(p.value, "file") {
+				d.left(file, section+"."+p.key.Value+".file", "the file is not part of what is published")
 			}
 		}
 	}
-	d.scan(top, "")
-	return nil
 }
 
 // includes refuses local files: whoever fetches the project does not have them.
 func (d *document) includes(top *yaml.Node) error {
 	for _, section := range find(top, "include") {
 		for _, item := range items(section) {
-			names := items(item)
-			if item.Kind == yaml.MappingNode {
-				names = nil
-				for _, key := range []string{"path", "env_file"} {
-					for _, n := range find(item, key) {
-						names = append(names, items(n)...)
-					}
-				}
-			}
-			for _, n := range names {
+			for _, n := range included(item) {
 				if name := d.expand(n.Value); !d.opt.Remote(name) {
 					return d.errorAt(n, "include", "%s is a local file, which cannot be published (publish it on its own and include it as oci://...)", name)
 				}
@@ -209,6 +204,21 @@ func (d *document) includes(top *yaml.Node) error {
 		}
 	}
 	return nil
+}
+
+// included are the names of files in an element of include: itself, or those
+// under its keys.
+func included(item *yaml.Node) []*yaml.Node {
+	if item.Kind != yaml.MappingNode {
+		return items(item)
+	}
+	var names []*yaml.Node
+	for _, key := range []string{"path", "env_file"} {
+		for _, n := range find(item, key) {
+			names = append(names, items(n)...)
+		}
+	}
+	return names
 }
 
 func (d *document) service(key string, service *yaml.Node) error {

@@ -48,26 +48,18 @@ func unpack(dir string, layers []ocispec.Descriptor, fetch func(ocispec.Descript
 	defer func() { err = errors.Join(err, root.Close()) }()
 	var main bytes.Buffer
 	for _, layer := range layers {
-		name := ""
-		switch {
-		case layer.MediaType == composeFileType && layer.Annotations[extendsNote] == "":
-		case layer.MediaType == composeFileType:
-			name = layer.Annotations[composeFileNote]
-		case layer.MediaType == envFileType:
-			name = layer.Annotations[envFileNote]
-		default:
-			continue // of a later version of the format, or for somebody else
-		}
-		if layer.MediaType != composeFileType || layer.Annotations[extendsNote] != "" {
-			if err := checkName(name); err != nil {
-				return err
-			}
-		}
-		content, err := fetch(layer)
+		name, wanted, err := fileName(layer)
 		if err != nil {
 			return err
 		}
-		if name == "" {
+		if !wanted {
+			continue
+		}
+		content, err := fetch(layer)
+		switch {
+		case err != nil:
+			return err
+		case name == "":
 			appendDocument(&main, content)
 			continue
 		}
@@ -79,6 +71,23 @@ func unpack(dir string, layers []ocispec.Descriptor, fetch func(ocispec.Descript
 		return errors.New("holds no Compose file")
 	}
 	return writeNew(root, mainFile, main.Bytes())
+}
+
+// fileName is what a layer is to be called: nothing for one of the project's own
+// files. What is of a later version of the format, or for somebody else, is not
+// wanted.
+func fileName(layer ocispec.Descriptor) (name string, wanted bool, err error) {
+	switch {
+	case layer.MediaType == composeFileType && layer.Annotations[extendsNote] == "":
+		return "", true, nil
+	case layer.MediaType == composeFileType:
+		name = layer.Annotations[composeFileNote]
+	case layer.MediaType == envFileType:
+		name = layer.Annotations[envFileNote]
+	default:
+		return "", false, nil
+	}
+	return name, true, checkName(name)
 }
 
 // checkName refuses names that are not those of a file inside a folder, on any

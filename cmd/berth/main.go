@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/cli"
@@ -13,6 +14,7 @@ import (
 var version = "0.0.0-dev"
 
 func main() {
+	debug.SetGCPercent(400) // most runs end before there is much to collect
 	os.Exit(cli.Main(cli.Env{
 		Args:    os.Args,
 		Stdin:   os.Stdin,

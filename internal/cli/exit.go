@@ -67,8 +67,6 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &hinted) && hinted.Hint() != "":
 		return hinted.Hint()
-	case errors.Is(err, engine.ErrUnreachable):
-		return "Is the engine running? The address comes from --host, --context, DOCKER_HOST, DOCKER_CONTEXT or the current Docker context."
 	case errors.Is(err, engine.ErrDenied):
 		return "Log in to the registry with: docker login REGISTRY"
 	}

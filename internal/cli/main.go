@@ -50,7 +50,7 @@ type Connection struct {
 func Main(env Env) int {
 	inv := parseInvocation(env.Args)
 	if inv.metadata {
-		if err := printMetadata(env.Stdout, env.Version); err != nil {
+		if err := printMetadata(env.Stdout, inv, env.Version); err != nil {
 			return codeFailure
 		}
 		return codeOK

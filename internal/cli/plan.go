@@ -91,8 +91,23 @@ func runPlan(ctx context.Context, s *session, use planner, o planOptions) error 
 	return nil
 }
 
-// showPlan prints a plan; steps that another one stands for are left out of the
-// form for people.
+// planRows are the steps that people want to see: those that stand for
+// themselves and change something.
+func planRows(p app.PlanResult) []ui.PlanRow {
+	var rows []ui.PlanRow
+	for _, step := range p.Steps {
+		if step.Part || step.Action == "wait" || step.Action == "copy-files" {
+			continue
+		}
+		rows = append(rows, ui.PlanRow{
+			Action: step.Action, Resource: step.Resource, Name: step.Name, Cause: step.Cause, Changes: step.Changes,
+			Repeat: step.Repeat,
+		})
+	}
+	return rows
+}
+
+// showPlan prints a plan.
 func showPlan(s *session, p app.PlanResult, asJSON bool) error {
 	t, err := s.term()
 	if err != nil {
@@ -101,14 +116,7 @@ func showPlan(s *session, p app.PlanResult, asJSON bool) error {
 	if asJSON {
 		return ui.JSON(t, p)
 	}
-	var rows []ui.PlanRow
-	for _, step := range p.Steps {
-		if !step.Part {
-			rows = append(rows, ui.PlanRow{
-				Action: step.Action, Resource: step.Resource, Name: step.Name, Cause: step.Cause, Changes: step.Changes,
-			})
-		}
-	}
+	rows := planRows(p)
 	if err := ui.Plan(t, rows, ui.PlanOptions{Unchanged: len(p.Same)}); err != nil {
 		return err
 	}

@@ -24,6 +24,14 @@ type invocation struct {
 	metadata bool // asked for the plugin's description
 }
 
+// standsIn tells whether berth was called by docker compose's name.
+func (inv invocation) standsIn() bool {
+	return inv.name == "docker-compose" || inv.name == "docker compose"
+}
+
+// word is the name as one word, as the shells' completion has it.
+func (inv invocation) word() string { return strings.ReplaceAll(inv.name, " ", "-") }
+
 // parseInvocation tells a call as docker's plugin, which is
 // "docker-compose [docker's global flags] compose ARGS...", from a call by hand.
 func parseInvocation(argv []string) invocation {
@@ -32,10 +40,10 @@ func parseInvocation(argv []string) invocation {
 		program = strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
 		args = argv[1:]
 	}
-	if len(args) > 0 && args[0] == metadataCommand {
-		return invocation{metadata: true}
-	}
 	word, isPlugin := strings.CutPrefix(program, "docker-")
+	if len(args) > 0 && args[0] == metadataCommand {
+		return invocation{name: program, metadata: true}
+	}
 	if isPlugin {
 		if inv, ok := parsePluginCall(word, args); ok {
 			return inv
@@ -49,9 +57,9 @@ func parseInvocation(argv []string) invocation {
 // parsePluginCall takes docker's global flags and the plugin's word off args;
 // ok is false when the word does not follow.
 func parsePluginCall(word string, args []string) (inv invocation, ok bool) {
-	var keep []string
+	keep := []string{} // never nil: cobra would read the process's arguments
 	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
-		keep, args = args[:1:1], args[1:]
+		keep, args = append(keep, args[0]), args[1:]
 	}
 	var d dockerFlags
 	flags := pflag.NewFlagSet(word, pflag.ContinueOnError)
@@ -104,15 +112,20 @@ func (d *dockerFlags) connection(flags *pflag.FlagSet) Connection {
 	return c
 }
 
-// printMetadata describes berth to the Docker CLI.
-func printMetadata(w io.Writer, version string) error {
+// printMetadata describes berth to the Docker CLI. Tools compare the version of
+// the plugin `compose` with that of docker compose.
+func printMetadata(w io.Writer, inv invocation, version string) error {
+	version = versionWord(version)
+	if inv.standsIn() {
+		version = composeVersion
+	}
 	out, err := json.Marshal(struct {
 		SchemaVersion    string
 		Vendor           string
 		Version          string
 		ShortDescription string
 		URL              string
-	}{"0.1.0", "berth", versionWord(version), "Run Compose projects (berth)", "https://github.com/berth-dev/berth"})
+	}{"0.1.0", "berth", version, "Run Compose projects (berth)", "https://github.com/berth-dev/berth"})
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,9 @@ func TestCallsAsDockersPluginAreToldFromCallsByHand(t *testing.T) {
 		{"docker-compose", invocation{name: "docker-compose", args: []string{}}},
 		{"docker-berth berth up", invocation{name: "docker berth", args: []string{"up"}}},
 		{"berth compose", invocation{name: "berth", args: []string{"compose"}}},
-		{"docker-compose docker-cli-plugin-metadata", invocation{metadata: true}},
-		{"berth docker-cli-plugin-metadata", invocation{metadata: true}},
+		{"docker-compose docker-cli-plugin-metadata", invocation{name: "docker-compose", metadata: true}},
+		{"docker-compose compose", invocation{name: "docker compose", args: []string{}}},
+		{"berth docker-cli-plugin-metadata", invocation{name: "berth", metadata: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
@@ -48,17 +49,62 @@ func TestCallsAsDockersPluginAreToldFromCallsByHand(t *testing.T) {
 }
 
 func TestMetadataIsWhatDockerAsksOfAPlugin(t *testing.T) {
+	for program, version := range map[string]string{"docker-compose": composeVersion, "docker-berth": "v1.2.3"} {
+		w := newWorld(t)
+		w.env.Args = []string{program, "docker-cli-plugin-metadata"}
+		if code := w.run(); code != 0 {
+			t.Fatalf("exit code %d", code)
+		}
+		var got map[string]string
+		if err := json.Unmarshal(w.stdout.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got["SchemaVersion"] != "0.1.0" || got["Vendor"] == "" || got["Version"] != version || got["ShortDescription"] == "" || got["URL"] == "" {
+			t.Errorf("metadata of %s: %v", program, got)
+		}
+	}
+}
+
+func TestVersionAnswersToTheNameItIsCalledBy(t *testing.T) {
+	tests := []struct{ line, want string }{
+		{"berth version", "berth version v1.2.3\n"},
+		{"berth --version", "berth version v1.2.3\n"},
+		{"berth version --short", "1.2.3\n"},
+		{"docker-compose version", "Docker Compose version v5.7.0 (berth v1.2.3)\n"},
+		{"docker-compose --version", "Docker Compose version v5.7.0 (berth v1.2.3)\n"},
+		{"docker-compose version --short", "5.7.0\n"},
+		{"docker-compose compose version", "Docker Compose version v5.7.0 (berth v1.2.3)\n"},
+		{"docker-compose compose version --short", "5.7.0\n"},
+		{"docker-compose compose version --format json", `{"berth":"v1.2.3","version":"v5.7.0"}` + "\n"},
+	}
+	for _, tt := range tests {
+		w := newWorld(t)
+		w.env.Args = strings.Fields(tt.line)
+		if code := w.run(); code != 0 || w.stdout.String() != tt.want {
+			t.Errorf("%s: exit code %d, %q", tt.line, code, w.stdout.String())
+		}
+	}
+}
+
+func TestWithoutACommandThereIsHelp(t *testing.T) {
+	for line, usage := range map[string]string{
+		"berth":                            "berth [OPTIONS] COMMAND",
+		"docker-compose":                   "docker-compose [OPTIONS] COMMAND",
+		"docker-compose compose":           "docker compose [OPTIONS] COMMAND",
+		"docker-compose help compose":      "docker compose [OPTIONS] COMMAND",
+		"docker-compose compose --help":    "docker compose [OPTIONS] COMMAND",
+		"docker-compose compose up --help": "docker compose up [OPTIONS] [SERVICE...]",
+	} {
+		w := newWorld(t)
+		w.env.Args = strings.Fields(line)
+		if code := w.run(); code != 0 || !strings.HasPrefix(w.stdout.String(), "Usage:  "+usage+"\n") {
+			t.Errorf("%s: exit code %d, %q", line, code, w.stdout.String())
+		}
+	}
 	w := newWorld(t)
-	w.env.Args = []string{"docker-compose", "docker-cli-plugin-metadata"}
-	if code := w.run(); code != 0 {
-		t.Fatalf("exit code %d", code)
-	}
-	var got map[string]string
-	if err := json.Unmarshal(w.stdout.Bytes(), &got); err != nil {
-		t.Fatal(err)
-	}
-	if got["SchemaVersion"] != "0.1.0" || got["Vendor"] == "" || got["Version"] != "v1.2.3" || got["ShortDescription"] == "" || got["URL"] == "" {
-		t.Errorf("metadata: %v", got)
+	w.env.Args = []string{"docker-compose", "compose", "nosuch"}
+	if code := w.run(); code != 1 || !strings.Contains(w.stderr.String(), "\nUsage: docker compose [OPTIONS] COMMAND\n") {
+		t.Errorf("exit code %d, %q", code, w.stderr.String())
 	}
 }
 

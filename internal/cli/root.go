@@ -32,7 +32,7 @@ func newRoot(s *session) *cobra.Command {
 // newBareRoot is the root command with the global flags and no commands.
 func newBareRoot(s *session) *cobra.Command {
 	root := &cobra.Command{
-		Use:   s.inv.name + " [OPTIONS] COMMAND",
+		Use:   s.inv.word() + " [OPTIONS] COMMAND",
 		Short: "Run Compose projects on a Docker Engine",
 		Long: `Run Compose projects on a Docker Engine.
 

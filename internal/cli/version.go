@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/ui"
 )
+
+// composeVersion is the docker compose whose command line berth answers to.
+// Called by its name, berth says so where tools compare versions.
+const composeVersion = "5.7.0"
 
 // versionOptions are the flags of version.
 type versionOptions struct {
@@ -20,7 +23,9 @@ func newVersion(s *session, runF run[versionOptions]) *cobra.Command {
 	cmd := s.command(groupOther, &cobra.Command{
 		Use:   "version [OPTIONS]",
 		Short: "Show berth's version",
-		Long:  "Show berth's version. Nothing else is read or asked.",
+		Long: `Show berth's version. Nothing else is read or asked. Called as docker-compose or
+docker compose, it tells the version of docker compose whose command line it
+answers to, too; --short then shows only that.`,
 		Example: `  berth version
   berth version --short
   berth version --format json`,
@@ -43,11 +48,11 @@ func newVersion(s *session, runF run[versionOptions]) *cobra.Command {
 
 // printVersion touches neither files nor the engine.
 func printVersion(s *session, o versionOptions) error {
-	version := versionWord(s.env.Version)
-	if o.Short {
-		version = strings.TrimPrefix(version, "v")
+	v := ui.Versions{Berth: versionWord(s.env.Version)}
+	if s.inv.standsIn() {
+		v.Compose = versionWord(composeVersion)
 	}
-	return ui.Version(ui.Terminal{Out: s.env.Stdout}, version, o.Format, o.Short)
+	return ui.Version(ui.Terminal{Out: s.env.Stdout}, v, o.Format, o.Short)
 }
 
 // versionWord is the version as it is shown: with a v in front of a number.

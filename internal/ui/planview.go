@@ -29,6 +29,9 @@ type PlanRow struct {
 	Name     string
 	Cause    string // why it is done
 	Changes  []engine.Change
+	// Repeat says that it runs something again that has ended well, which
+	// changes nothing.
+	Repeat bool
 	// Warning is what the step costs, such as the loss of a volume's data.
 	Warning string
 }
@@ -58,7 +61,7 @@ func Plan(t Terminal, rows []PlanRow, o PlanOptions) error {
 func planStep(b *strings.Builder, color func(c, s string) string, r PlanRow) {
 	sign, c := planSign(r.Action)
 	name := strings.TrimSpace(r.Resource + " " + r.Name)
-	fmt.Fprintf(b, "%s %s", color(c, fit(pad(sign, 3), 3)), color(bold, name)+" "+color(c, "will be "+planWord(r.Action)))
+	fmt.Fprintf(b, "%s %s", color(c, fit(pad(sign, 3), 3)), color(bold, name)+" "+color(c, planPhrase(r)))
 	if r.Cause != "" {
 		b.WriteString(color(faint, "  # "+oneLine(r.Cause)))
 	}
@@ -118,19 +121,44 @@ func planSign(action string) (sign, color string) {
 	return "  ~", yellow
 }
 
+// planPhrase is what a row says will happen.
+func planPhrase(r PlanRow) string {
+	switch {
+	case r.Repeat:
+		return "runs again (does not count as a change)"
+	case r.Action == "up":
+		return "will be brought up by its provider"
+	case r.Action == "down":
+		return "will be taken down by its provider"
+	case strings.Contains(r.Action, "_"): // post_start, pre_stop
+		return "will run its " + r.Action + " hooks"
+	}
+	return "will be " + planWord(r.Action)
+}
+
+// planVerb is an action in the summary.
+func planVerb(action string) string {
+	switch {
+	case action == "up":
+		return "bring up"
+	case action == "down":
+		return "take down"
+	case strings.Contains(action, "_"):
+		return "run hooks on"
+	}
+	return action
+}
+
 // planWord is the participle of an action.
 func planWord(action string) string {
-	switch action {
-	case PlanStop:
+	switch {
+	case action == PlanStop:
 		return "stopped"
-	case "build":
+	case action == "build":
 		return "built"
-	case "run":
+	case action == "run":
 		return "run"
-	case "wait":
-		return "waited for"
-	}
-	if strings.HasSuffix(action, "e") {
+	case strings.HasSuffix(action, "e"):
 		return action + "d"
 	}
 	return action + "ed"
@@ -138,15 +166,18 @@ func planWord(action string) string {
 
 // planSummary is "Plan: 2 to create, 1 to recreate, 0 to remove, 3 unchanged."
 func planSummary(rows []PlanRow, o PlanOptions) string {
-	if len(rows) == 0 {
-		return fmt.Sprintf("Nothing to do: %d unchanged.", o.Unchanged)
-	}
 	counts := map[string]int{}
 	var order []string
 	for _, r := range rows {
+		if r.Repeat {
+			continue
+		}
 		if counts[r.Action]++; counts[r.Action] == 1 {
 			order = append(order, r.Action)
 		}
+	}
+	if len(order) == 0 {
+		return fmt.Sprintf("Nothing to do: %d unchanged.", o.Unchanged)
 	}
 	var parts []string
 	for _, action := range []string{PlanCreate, PlanRecreate, PlanUpdate, PlanStart, PlanStop, PlanRemove} {
@@ -158,7 +189,7 @@ func planSummary(rows []PlanRow, o PlanOptions) string {
 	}
 	for _, action := range order {
 		if n := counts[action]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d to %s", n, action))
+			parts = append(parts, fmt.Sprintf("%d to %s", n, planVerb(action)))
 		}
 	}
 	title := "Plan: "

@@ -43,15 +43,30 @@ func Top(t Terminal, rows []TopRow) error {
 	return err
 }
 
-// Version prints berth's version; format is "", "pretty" or "json".
-func Version(t Terminal, version, format string, short bool) error {
+// Versions are what `version` tells.
+type Versions struct {
+	Berth string // with a v in front
+	// Compose is the docker compose that berth stands for, with a v in front;
+	// empty when berth was called by its own name.
+	Compose string
+}
+
+// Version prints the version as a line, as the number alone, or as JSON. Under
+// docker compose's name the lines are those that scripts look for.
+func Version(t Terminal, v Versions, format string, short bool) error {
+	number, line := v.Berth, "berth version "+v.Berth
+	object := map[string]string{"version": v.Berth}
+	if v.Compose != "" {
+		number, line = v.Compose, fmt.Sprintf("Docker Compose version %s (berth %s)", v.Compose, v.Berth)
+		object = map[string]string{"version": v.Compose, "berth": v.Berth}
+	}
 	switch {
 	case short:
-		return writeLine(t.Out, version)
+		return writeLine(t.Out, strings.TrimPrefix(number, "v"))
 	case format == "json":
-		return writeJSON(t.Out, map[string]string{"version": version})
+		return writeJSON(t.Out, object)
 	case format == "" || format == "pretty":
-		return writeLine(t.Out, "berth version "+version)
+		return writeLine(t.Out, line)
 	}
 	return fmt.Errorf("--format %q is unknown: use pretty or json", format)
 }

@@ -51,16 +51,25 @@ func TestTopIsATitleAndATablePerContainer(t *testing.T) {
 }
 
 func TestVersionInAllForms(t *testing.T) {
-	r := newRecorder()
-	err := errors.Join(
-		Version(r.Terminal, "1.2.3", "", false), Version(r.Terminal, "1.2.3", "pretty", false),
-		Version(r.Terminal, "1.2.3", "json", false), Version(r.Terminal, "1.2.3", "", true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, r.out.String(), "berth version 1.2.3\nberth version 1.2.3\n{\"version\":\"1.2.3\"}\n1.2.3\n")
-	if err := Version(r.Terminal, "1", "xml", false); err == nil {
-		t.Error("no error")
+	for _, c := range []struct {
+		versions Versions
+		want     string
+	}{
+		{Versions{Berth: "v1.2.3"}, "berth version v1.2.3\nberth version v1.2.3\n{\"version\":\"v1.2.3\"}\n1.2.3\n"},
+		{Versions{Berth: "v1.2.3", Compose: "v5.7.0"}, strings.Repeat("Docker Compose version v5.7.0 (berth v1.2.3)\n", 2) +
+			"{\"berth\":\"v1.2.3\",\"version\":\"v5.7.0\"}\n5.7.0\n"},
+	} {
+		r := newRecorder()
+		err := errors.Join(
+			Version(r.Terminal, c.versions, "", false), Version(r.Terminal, c.versions, "pretty", false),
+			Version(r.Terminal, c.versions, "json", false), Version(r.Terminal, c.versions, "", true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, r.out.String(), c.want)
+		if err := Version(r.Terminal, c.versions, "xml", false); err == nil {
+			t.Error("no error")
+		}
 	}
 }
 
@@ -89,6 +98,9 @@ func TestPlanShowsStepsCausesAndMaskedSecrets(t *testing.T) {
 		}},
 		{Action: "remove", Resource: "Volume", Name: "app_data", Warning: "its data will be lost"},
 		{Action: "connect", Resource: "Container", Name: "app-db-1"},
+		{Action: "start", Resource: "Container", Name: "app-migrate-1", Repeat: true},
+		{Action: "post_start", Resource: "Container", Name: "app-db-1"},
+		{Action: "up", Resource: "Service", Name: "cloud"},
 	}
 	for name, color := range map[string]bool{"plan.txt": false, "plan-color.txt": true} {
 		r := newRecorder()
@@ -109,6 +121,11 @@ func TestAPlanWithoutStepsSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, r.out.String(), "Nothing to do: 4 unchanged.\n")
+	r = newRecorder()
+	if err := Plan(r.Terminal, []PlanRow{{Action: "start", Resource: "container", Name: "m", Repeat: true}}, PlanOptions{Unchanged: 4}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "  > container m runs again (does not count as a change)\n\nNothing to do: 4 unchanged.\n")
 }
 
 func TestConfirmTakesOnlyYes(t *testing.T) {

@@ -351,7 +351,7 @@ func (w *waiting) report(i int, reason string) *WaitError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
 	defer cancel()
 	ref := w.op.Containers[i]
-	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready}
+	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && !w.op.OneOff}
 	detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
 	if err != nil {
 		return e

@@ -38,6 +38,8 @@ type life struct {
 	// since is when it last became running, healthy or exited; zero when that
 	// was before the stream.
 	since time.Time
+	// heard is when the last event about it came.
+	heard time.Time
 }
 
 // settled tells whether the starts asked for have happened.
@@ -58,6 +60,7 @@ type watch struct {
 	err     error         // why the stream is lost for good
 	last    time.Time     // the time of the last event, by the engine's clock
 	synced  bool
+	asked   time.Time // when the last list was asked for
 	off     bool
 }
 
@@ -164,6 +167,7 @@ func (w *watch) take(ev engine.Event) {
 		w.last = ev.Time
 	}
 	l := w.life(ev.ID)
+	l.heard = w.now()
 	switch ev.Action {
 	case "start":
 		l.known, l.running, l.exited, l.health = true, true, false, engine.NoHealth
@@ -215,6 +219,7 @@ func (w *watch) expectStart(id string) {
 func (w *watch) sync(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, heartbeatLimit)
 	defer cancel()
+	asked := w.now()
 	list, err := w.e.Containers(ctx, engine.ContainerFilter{Project: w.project})
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
@@ -228,6 +233,9 @@ func (w *watch) sync(ctx context.Context) error {
 	for _, c := range list {
 		seen[c.ID] = true
 		l := w.life(c.ID)
+		if l.heard.After(asked) {
+			continue // the event is newer than the list
+		}
 		running := c.State == engine.Running || c.State == engine.Paused
 		if l.known && l.settled() && l.running == running && (l.health == c.Health || c.Health == engine.Starting) {
 			continue
@@ -246,7 +254,7 @@ func (w *watch) sync(ctx context.Context) error {
 			l.gone, l.running = true, false
 		}
 	}
-	w.synced = true
+	w.synced, w.asked = true, asked
 	w.broadcast()
 	return nil
 }
@@ -263,7 +271,14 @@ func (w *watch) look(ids []string) ([]life, <-chan struct{}, error) {
 	return out, w.changed, w.err
 }
 
-// beat asks the engine for a sign of life on behalf of waits that hear nothing.
+// beat asks the engine for a sign of life on behalf of waits that hear nothing;
+// those that wait at the same time share the answer.
 func (w *watch) beat(ctx context.Context) error {
+	w.mu.Lock()
+	fresh := w.now().Sub(w.asked) < heartbeat/2
+	w.mu.Unlock()
+	if fresh {
+		return nil
+	}
 	return w.sync(ctx)
 }

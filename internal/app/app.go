@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/internal/lock"
+	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/provider"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -94,8 +95,9 @@ type processEngine interface {
 
 // App runs verbs.
 type App struct {
-	opt    Options
-	engine Engine
+	opt     Options
+	engine  Engine
+	remotes project.Remote
 }
 
 // New returns an App. It does no I/O.

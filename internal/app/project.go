@@ -12,6 +12,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/internal/remote"
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
@@ -20,8 +21,17 @@ func (a *App) options(o ProjectOptions) project.Options {
 	return project.Options{
 		Files: o.Files, EnvFiles: o.EnvFiles, Profiles: o.Profiles, ProjectName: o.Name, Dir: o.Dir,
 		AllResources: o.AllResources, Compatibility: o.Compatibility,
-		WorkDir: a.opt.WorkDir, Environ: a.opt.Environ, Stdin: a.opt.Stdin,
+		WorkDir: a.opt.WorkDir, Environ: a.opt.Environ, Stdin: a.opt.Stdin, Remote: a.loaders(o),
 	}
+}
+
+// loaders are the loaders of files from git and registries. There is one set for
+// the whole process, so that each reference is fetched once.
+func (a *App) loaders(o ProjectOptions) project.Remote {
+	if a.remotes == nil {
+		a.remotes = remote.Loaders(a.elsewhere(o))
+	}
+	return a.remotes
 }
 
 // Settings are the variables of the shell and of .env, for the COMPOSE_* ones.

@@ -16,6 +16,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
+// Remote are the loaders of files from elsewhere.
+type Remote = []loader.ResourceLoader
+
 // Options say what to load and where from. The zero value loads the default
 // files of WorkDir.
 type Options struct {
@@ -45,7 +48,7 @@ type Options struct {
 	// Compatibility is the --compatibility flag: it implies NoNormalize for `config`.
 	Compatibility bool
 	// Remote loads files from elsewhere (git, oci) for -f, include and extends.
-	Remote []loader.ResourceLoader
+	Remote Remote
 
 	// NoInterpolate leaves ${VARIABLES} as they are written.
 	NoInterpolate bool

@@ -126,7 +126,9 @@ func (s *session) configFiles() []string {
 func (s *session) loaderOptions(lo *loader.Options) {
 	o := s.opts
 	lo.SkipValidation = s.unchecked
-	lo.ResourceLoaders = append([]loader.ResourceLoader{}, o.Remote...)
+	for _, r := range o.Remote {
+		lo.ResourceLoaders = append(lo.ResourceLoaders, measured{r, s})
+	}
 	lo.SkipInterpolation = o.NoInterpolate
 	lo.SkipNormalization = o.NoNormalize
 	lo.SkipConsistencyCheck = true // consistent does it

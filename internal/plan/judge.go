@@ -22,7 +22,7 @@ type verdict struct {
 // one list request tells is needed, except for containers another tool made.
 func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 	mode := u.opt.RecreateDeps
-	if u.isTarget(svc.Name) {
+	if wanted(u.opt.Targets, svc.Name) {
 		mode = u.opt.Recreate
 	}
 	if v := u.judgeVolumes(svc, n, c); v.cold {

@@ -119,18 +119,6 @@ func serviceOrder(d *desired.State) ([]string, error) {
 	return order, nil
 }
 
-func (u *up) isTarget(service string) bool {
-	if len(u.opt.Targets) == 0 {
-		return true
-	}
-	for _, t := range u.opt.Targets {
-		if t == service {
-			return true
-		}
-	}
-	return false
-}
-
 // service plans one service: which replicas stay, go, are replaced or added.
 func (u *up) service(svc desired.Service) {
 	pr := &progress{svc: svc, healthy: true}

@@ -2,11 +2,14 @@ package e2e
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 const twoServices = `
@@ -325,4 +328,50 @@ services:
 	up := launch(t, command, out)
 	up.wantCode(0)
 	up.waitFor("| one")
+}
+
+func TestKeysOfATerminalStopAndDetach(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		flags []string
+		keys  string
+		code  int
+		state string
+	}{
+		{"ctrl-c", nil, "\x03", 130, "exited"},
+		{"ctrl-c with the menu", []string{"--menu"}, "\x03", 130, "exited"},
+		{"detach by the menu", []string{"--menu"}, "d", 0, "running"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProject(t, twoServices)
+			command := p.command(append([]string{"up", "--no-color"}, c.flags...)...)
+			terminal, err := pty.StartWithSize(command, &pty.Winsize{Rows: 30, Cols: 100})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := &screen{}
+			r := &process{t: t, command: command, output: out, ended: make(chan struct{})}
+			go func() { _, _ = io.Copy(out, terminal) }() // a terminal ends with an error
+			go func() {
+				defer close(r.ended)
+				_ = command.Wait()
+			}()
+			r.waitFor("| up")
+			r.waitFor("-web-1")
+			for states := p.containers(); states["web-1"] != "running"; states = p.containers() {
+				time.Sleep(50 * time.Millisecond)
+			}
+			time.Sleep(time.Second) // what it says of the last start
+			if _, err := io.WriteString(terminal, c.keys); err != nil {
+				t.Fatal(err)
+			}
+			r.wantCode(c.code)
+			for name, state := range p.containers() {
+				if state != c.state {
+					t.Errorf("%s is %s", name, state)
+				}
+			}
+		})
+	}
 }

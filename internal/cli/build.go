@@ -48,7 +48,7 @@ func newBuild(s *session, runF run[app.BuildRequest]) *cobra.Command {
 		default:
 			s.flags.progress = progress
 		}
-		r.Project, r.Services = s.project(), args
+		r.Project, r.Services, r.DryRun = s.project(), args, s.flags.dryRun
 		return runF(cmd.Context(), r)
 	}
 	return cmd

@@ -33,11 +33,11 @@ func (f *ttyFlags) wanted(cmd *cobra.Command, s *session) (bool, error) {
 	switch {
 	case noTTY && tty:
 		return false, conflict(cmd, "--tty and --no-tty cannot be used together")
-	case noTTY:
-		return !f.noTTY, nil
-	case tty:
-		return f.tty, nil
+	case noTTY && f.noTTY, !f.tty:
+		return false, nil
 	}
+	// As with docker compose, -t is no more than what happens anyway: scripts
+	// give it where there is no terminal.
 	t, err := s.term()
 	return t.InTTY && t.OutTTY, err
 }
@@ -67,7 +67,9 @@ exit code; 126 says that it could not be run, 127 that it does not exist.`,
 	flags.StringVarP(&r.User, "user", "u", "", "User to run it as")
 	flags.StringVarP(&r.WorkingDir, "workdir", "w", "", "Folder to run it in")
 	tty.add(flags)
+	s.cannotRehearse(cmd)
 	hide(flags, "interactive")
+	alias(flags, map[string]string{"no-TTY": "no-tty"})
 
 	runF = runF.or(shown(s, "exec", runExec))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -33,6 +36,10 @@ type fakeApp struct {
 	plan       app.PlanResult
 	attached   func(logs.Sink)
 	told       *event.Event // each verb tells this
+	watchErr   error        // why nothing can be watched
+
+	mu       sync.Mutex
+	watching []app.WatchRequest
 }
 
 func (f *fakeApp) got(ctx context.Context, r any) error {
@@ -63,8 +70,46 @@ func (f *fakeApp) BuildDefinition(ctx context.Context, r app.BuildRequest) ([]by
 
 func (f *fakeApp) Publish(ctx context.Context, r app.PublishRequest) error { return f.got(ctx, r) }
 
+// Watch goes on beside an up, and ends at once otherwise.
 func (f *fakeApp) Watch(ctx context.Context, r app.WatchRequest, _ app.Control) error {
+	if !r.NoUp {
+		return f.got(ctx, r)
+	}
+	f.mu.Lock()
+	f.watching = append(f.watching, r)
+	f.mu.Unlock()
+	<-ctx.Done()
+	return nil
+}
+
+// watches are the requests to watch beside an up.
+func (f *fakeApp) watches() []app.WatchRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.watching)
+}
+
+func (f *fakeApp) CheckWatch(context.Context, app.WatchRequest) error { return f.watchErr }
+
+func (f *fakeApp) Copy(ctx context.Context, r app.CopyRequest, _ io.Reader, _ io.Writer) error {
 	return f.got(ctx, r)
+}
+
+func (f *fakeApp) Commit(ctx context.Context, r app.CommitRequest) (string, error) {
+	return "sha256:abc", f.got(ctx, r)
+}
+
+func (f *fakeApp) Export(ctx context.Context, r app.ExportRequest, out io.Writer) error {
+	_, err := io.WriteString(out, "archive")
+	return errors.Join(err, f.got(ctx, r))
+}
+
+func (f *fakeApp) Viz(ctx context.Context, r app.VizRequest) ([]byte, error) {
+	return []byte("drawing\n"), f.got(ctx, r)
+}
+
+func (f *fakeApp) Generate(ctx context.Context, r app.GenerateRequest) ([]byte, error) {
+	return []byte("services:\n"), f.got(ctx, r)
 }
 
 func (f *fakeApp) Plan(ctx context.Context, r app.UpRequest) (app.PlanResult, error) {

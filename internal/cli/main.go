@@ -58,7 +58,7 @@ func Main(env Env) int {
 	s := newSession(env, inv)
 	ctx, stop := s.watchSignals(context.Background())
 	defer stop()
-	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), func() { s.interrupts.interrupt("SIGTERM") })
+	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.part)
 
 	root := newRoot(s)
 	root.SetArgs(inv.args)
@@ -103,10 +103,14 @@ func (s *session) report(err error, v verdict) {
 	}
 }
 
-// watchPluginSocket calls interrupt when the Docker CLI that started berth as
-// its plugin closes the socket by which it tells plugins to end (docker/cli,
+// signalsTogether is how much later than the Docker CLI berth may get the same
+// signal.
+const signalsTogether = 100 * time.Millisecond
+
+// watchPluginSocket calls part when the Docker CLI that started berth as its
+// plugin closes the socket by which it tells plugins to end (docker/cli,
 // cli-plugins/socket). Without an address nobody watches.
-func watchPluginSocket(address string, interrupt func()) {
+func watchPluginSocket(address string, part func()) {
 	if address == "" {
 		return
 	}
@@ -117,7 +121,8 @@ func watchPluginSocket(address string, interrupt func()) {
 	go func() {
 		defer conn.Close()
 		if _, err := io.Copy(io.Discard, conn); err == nil {
-			interrupt()
+			time.Sleep(signalsTogether)
+			part()
 		}
 	}()
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"sync"
 
-	"github.com/berth-dev/berth/internal/ui"
 	"github.com/berth-dev/berth/pkg/event"
 )
 
@@ -11,36 +10,41 @@ import (
 type menu struct {
 	// detach is closed by the key d.
 	detach chan struct{}
+	// ready is closed once watching can be turned on.
+	ready <-chan struct{}
+	// watch is called by the key w.
+	watch func()
 }
 
-// openMenu lets single keys act, if there is a keyboard; without one it returns
-// a menu that nobody uses.
-func (s *session) openMenu() (*menu, error) {
-	m := &menu{detach: make(chan struct{})}
+// openMenu lets single keys act, if there is a keyboard; without one nobody
+// uses the menu.
+func (s *session) openMenu(m *menu) error {
 	t, err := s.term()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	fd, ok := descriptor(s.env.Stdin)
 	if !ok || !t.InTTY || !t.OutTTY {
-		return m, nil
+		return nil
 	}
 	restore, err := singleKeys(fd)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.mu.Lock()
 	s.giveBack = sync.OnceValue(restore)
-	progress := s.progress
 	s.mu.Unlock()
-	tellKeys(progress)
+	s.tell(event.KindNotice, "Keys: d leaves everything running, w turns watching on and off, Ctrl-C stops everything")
 	go m.read(s)
-	return m, nil
+	return nil
 }
 
-// tellKeys says which keys there are.
-func tellKeys(progress *ui.Progress) {
-	progress.Emit(event.Event{Kind: event.KindNotice, Text: "Keys: d leaves everything running, Ctrl-C stops it"})
+// tell shows a line among the progress.
+func (s *session) tell(kind event.Kind, text string) {
+	s.mu.Lock()
+	progress := s.progress
+	s.mu.Unlock()
+	progress.Emit(event.Event{Kind: kind, Text: text})
 }
 
 // read waits for keys until the input ends.
@@ -51,8 +55,15 @@ func (m *menu) read(s *session) {
 		if _, err := s.env.Stdin.Read(key); err != nil { // no keyboard any more
 			return
 		}
-		if key[0] == 'd' || key[0] == 'D' {
+		switch key[0] {
+		case 'd', 'D':
 			detach()
+		case 'w', 'W':
+			select {
+			case <-m.ready:
+				m.watch()
+			default: // nothing runs that could be watched
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,7 @@ func runPlan(ctx context.Context, s *session, use planner, o planOptions) error 
 func planRows(p app.PlanResult) []ui.PlanRow {
 	var rows []ui.PlanRow
 	for _, step := range p.Steps {
-		if step.Part || step.Action == "wait" || step.Action == "copy-files" {
+		if step.Part || slices.Contains([]string{"wait", "copy-files", "post_start", "pre_stop"}, step.Action) {
 			continue
 		}
 		rows = append(rows, ui.PlanRow{

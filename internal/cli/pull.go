@@ -30,7 +30,7 @@ func newPull(s *session, runF run[app.PullRequest]) *cobra.Command {
 		if err := oneOf(cmd, "--policy", r.Policy, "missing", "always"); err != nil {
 			return err
 		}
-		r.Project, r.Services = s.project(), args
+		r.Project, r.Services, r.DryRun = s.project(), args, s.flags.dryRun
 		return runF(cmd.Context(), r)
 	}
 	return cmd
@@ -52,7 +52,7 @@ func newPush(s *session, runF run[app.PushRequest]) *cobra.Command {
 
 	runF = runF.or(direct(s, "push", pusher.Push))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		r.Project, r.Services = s.project(), args
+		r.Project, r.Services, r.DryRun = s.project(), args, s.flags.dryRun
 		return runF(cmd.Context(), r)
 	}
 	return cmd

@@ -244,7 +244,9 @@ func TestExecStopsParsingFlagsAtTheService(t *testing.T) {
 			Service: "web", Command: []string{"id"}, Env: []string{"A=1", "B"}, User: "me", WorkingDir: "/d", Privileged: true, Index: 2, Stdin: true}},
 		{line: "exec -d web sleep 1", want: app.ExecRequest{Service: "web", Command: []string{"sleep", "1"}, Detach: true}},
 		{line: "exec -i=false web id", want: app.ExecRequest{Service: "web", Command: []string{"id"}}},
-		{line: "exec -t web id", want: app.ExecRequest{Service: "web", Command: []string{"id"}, Stdin: true, TTY: true}},
+		// There is no terminal, so that none is given to the command.
+		{line: "exec -it web id", want: app.ExecRequest{Service: "web", Command: []string{"id"}, Stdin: true}},
+		{line: "exec --no-TTY web id", want: app.ExecRequest{Service: "web", Command: []string{"id"}, Stdin: true}},
 	})
 }
 
@@ -252,7 +254,8 @@ func TestRunFlagsBecomeItsRequest(t *testing.T) {
 	shell := "sh"
 	checkRequests(t, newRun, []requestCase[app.RunRequest]{
 		{line: "run web", want: app.RunRequest{Service: "web", Interactive: true}},
-		{line: "run --rm -it web sh -c true", want: app.RunRequest{Service: "web", Command: []string{"sh", "-c", "true"}, Interactive: true, TTY: true, Remove: true}},
+		{line: "run --rm -it web sh -c true", want: app.RunRequest{Service: "web", Command: []string{"sh", "-c", "true"}, Interactive: true, Remove: true}},
+		{line: "run --no-TTY web", want: app.RunRequest{Service: "web", Interactive: true}},
 		{line: "run -d --name x -p 80:80 -v a:/a --volumes b:/b -l k=v --labels k2=v --entrypoint sh web", want: app.RunRequest{
 			Service: "web", Detach: true, Name: "x", Publish: []string{"80:80"}, Volumes: []string{"a:/a", "b:/b"}, Labels: []string{"k=v", "k2=v"}, Entrypoint: &shell}},
 		{line: "run -T -P --build --cap-add A --cap-drop B --env-from-file f -e X=1 --no-deps --pull never -q --quiet-build --quiet-pull --remove-orphans --use-aliases -u me -w /d web", want: app.RunRequest{

@@ -18,6 +18,9 @@ const (
 	groupOther   = "other"
 )
 
+// noRehearsal marks the commands that cannot show what they would do.
+const noRehearsal = "berth:no-rehearsal"
+
 // usesProject marks the commands for which the settings are read first.
 const usesProject = "berth:uses-project"
 
@@ -113,6 +116,11 @@ type backend interface {
 	waiter
 	publisher
 	watcher
+	copier
+	committer
+	exporter
+	drawer
+	generator
 }
 
 var _ backend = (*app.App)(nil)
@@ -152,6 +160,12 @@ func (s *session) register(root *cobra.Command) {
 		newWait(s, nil),
 		newPublish(s, nil),
 		newWatch(s, nil),
+		newCp(s, nil),
+		newCommit(s, nil),
+		newExport(s, nil),
+		newViz(s, "", nil),
+		newGenerate(s, nil),
+		newAlpha(s),
 	)
 }
 
@@ -160,6 +174,9 @@ func (s *session) register(root *cobra.Command) {
 func (s *session) prepare(cmd *cobra.Command, _ []string) error {
 	s.flags.parsed(cmd.Root().Flags())
 	s.running = cmd
+	if _, ok := cmd.Annotations[noRehearsal]; ok && s.flags.dryRun {
+		return conflict(cmd, "%s cannot be rehearsed: leave out --dry-run", cmd.Name())
+	}
 	if _, ok := cmd.Annotations[usesProject]; !ok {
 		return nil
 	}
@@ -182,6 +199,9 @@ func (s *session) command(group string, cmd *cobra.Command) *cobra.Command {
 	}
 	return cmd
 }
+
+// cannotRehearse keeps a command from being carried out under --dry-run.
+func (s *session) cannotRehearse(cmd *cobra.Command) { cmd.Annotations[noRehearsal] = "yes" }
 
 func unknownCommand(root *cobra.Command, name string) error {
 	text := fmt.Sprintf("unknown command %q", name)

@@ -38,7 +38,8 @@ with the command's exit code.`,
 	addRunFlags(flags, &r)
 	flags.StringVar(&entrypoint, "entrypoint", "", "Entrypoint in place of the image's")
 	tty.add(flags)
-	alias(flags, map[string]string{"volumes": "volume", "labels": "label"})
+	s.cannotRehearse(cmd)
+	alias(flags, map[string]string{"no-TTY": "no-tty", "volumes": "volume", "labels": "label"})
 
 	runF = runF.or(shown(s, "run", runRun))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -164,10 +164,8 @@ func open[A any](s *session, title string) (A, error) {
 // build output goes to standard output, as docker compose has it.
 func buildDisplay(mode ui.Mode, t ui.Terminal) app.BuildDisplay {
 	switch mode {
-	case ui.ModeJSON:
-		return app.BuildDisplay{Mode: "rawjson", Out: t.Err}
-	case ui.ModeTTY:
-		return app.BuildDisplay{Mode: "tty", Out: t.Err}
+	case ui.ModeJSON, ui.ModeTTY: // the steps are events, which the progress shows
+		return app.BuildDisplay{Mode: "json", Out: t.Err}
 	case ui.ModeQuiet:
 		return app.BuildDisplay{Mode: "quiet", Out: io.Discard}
 	}

@@ -41,7 +41,9 @@ func TestSettingsStandInForFlags(t *testing.T) {
 		{"--no-ansi", "--no-ansi down", map[string]string{"COMPOSE_ANSI": "always"},
 			func(w *world) bool { return w.stderr.String() == "warning: look\n" }},
 		{"build --progress", "build --progress rawjson", nil,
-			func(w *world) bool { return w.app.options.Build.Mode == "rawjson" }},
+			func(w *world) bool { return w.app.options.Build.Mode == "json" }},
+		{"build --progress tty", "build --progress tty", nil,
+			func(w *world) bool { return w.app.options.Build.Mode == "json" }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

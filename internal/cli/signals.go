@@ -28,6 +28,8 @@ type interrupts struct {
 	mu        sync.Mutex
 	count     int
 	forwarded int
+	signals   int           // those of the process itself
+	parted    bool          // the Docker CLI's wish to end was taken for the first signal
 	forward   chan string   // non-nil once a command hands signals on
 	faster    chan struct{} // non-nil once a command asked for it
 	hurried   bool          // faster is closed
@@ -35,10 +37,31 @@ type interrupts struct {
 	abandon   func() // ends the process at once
 }
 
-// interrupt counts one signal, given by its name.
+// interrupt counts one signal of the process, given by its name.
 func (i *interrupts) interrupt(name string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.signals++; i.signals == 1 && i.parted {
+		return // the same wish, which came through the Docker CLI first
+	}
+	i.act(name)
+}
+
+// part takes the Docker CLI's wish that its plugin ends, which it has when it is
+// signalled itself. Most signals reach both: then the own one counts. It never
+// counts as a second one, which would kill containers.
+func (i *interrupts) part() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.signals > 0 || i.parted {
+		return
+	}
+	i.parted = true
+	i.act("SIGTERM")
+}
+
+// act does what one more signal asks for.
+func (i *interrupts) act(name string) {
 	if i.handOn(name) {
 		return
 	}

@@ -114,6 +114,33 @@ func TestACommandMayKnowAFasterWayToStop(t *testing.T) {
 	}
 }
 
+// The Docker CLI tells its plugin of the signals it gets itself.
+func TestASignalThatReachesDockerAndItsPluginCountsOnce(t *testing.T) {
+	for name, order := range map[string][]string{"docker first": {"docker", "signal"}, "the plugin first": {"signal", "docker"}} {
+		i, cancelled, abandoned := watched()
+		faster := i.Faster()
+		for _, from := range order {
+			if from == "docker" {
+				i.part()
+			} else {
+				i.interrupt("SIGINT")
+			}
+		}
+		if *cancelled != 1 || hasClosed(faster) || *abandoned != 0 {
+			t.Errorf("%s: cancelled %d times, faster %t, abandoned %d times", name, *cancelled, hasClosed(faster), *abandoned)
+		}
+		i.interrupt("SIGINT")
+		if !hasClosed(faster) || *abandoned != 0 {
+			t.Errorf("%s: the second signal is not obeyed", name)
+		}
+	}
+	i, cancelled, _ := watched()
+	i.part()
+	if *cancelled != 1 {
+		t.Error("docker's wish alone is not obeyed")
+	}
+}
+
 func TestSignalsGoToTheContainerThatACommandHolds(t *testing.T) {
 	i, cancelled, abandoned := watched()
 	faster, forward := i.Faster(), i.Forward()

@@ -13,12 +13,12 @@ import (
 // pending are the commands of the table that are not in the tree yet. The list
 // must shrink.
 func pending() []string {
-	return []string{"commit", "cp", "export"}
+	return nil
 }
 
 // pendingFlags are flags of the table whose commands do not have them yet. The
 // list must shrink.
-func pendingFlags() []string { return []string{"up --watch"} }
+func pendingFlags() []string { return nil }
 
 // ownFlags are berth's own, which docker compose does not have.
 func ownFlags() []string {
@@ -30,7 +30,7 @@ func ownFlags() []string {
 }
 
 // ownCommands are berth's own, which docker compose does not have.
-func ownCommands() []string { return []string{"plan"} }
+func ownCommands() []string { return []string{"plan", "viz", "generate", "alpha"} }
 
 type flagFacts struct{ command, flag, shorthand, kind, value, status string }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/logs"
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // What up calls, in the background and in the foreground.
@@ -17,6 +18,7 @@ type (
 	}
 	attacher interface {
 		upper
+		watcher
 		UpAttached(context.Context, app.UpRequest, app.AttachRequest, logs.Sink, app.Control) (exitCode int, err error)
 	}
 )
@@ -28,6 +30,7 @@ type upOptions struct {
 	Lines  logView
 	Detach bool
 	Menu   bool
+	Watch  bool
 }
 
 func newUp(s *session, runF run[upOptions]) *cobra.Command {
@@ -99,7 +102,8 @@ func addAttachFlags(flags *pflag.FlagSet, o *upOptions) {
 	flags.StringArrayVar(&o.View.NoAttach, "no-attach", nil, "Do not show the output of this service; may be given several times")
 	flags.BoolVar(&o.View.AttachDependencies, "attach-dependencies", false, "Show the output of the services it depends on as well")
 	flags.StringVar(&o.View.Tail, "tail", "", "Number of lines to show of what containers wrote before, or all")
-	flags.BoolVar(&o.Menu, "menu", false, "Let single keys act in a terminal: d leaves everything running")
+	flags.BoolVar(&o.Menu, "menu", false, "Let single keys act in a terminal: d leaves everything running, w turns watching on and off")
+	flags.BoolVarP(&o.Watch, "watch", "w", false, "Bring changed files into the containers as they change, as watch does")
 	addLogView(flags, &o.Lines)
 	flags.BoolVar(&o.Lines.Stamps, "timestamps", false, "Show the time of each line")
 }
@@ -110,6 +114,10 @@ func checkAttach(cmd *cobra.Command, o *upOptions) error {
 	v := o.View
 	shows := v.AbortOnExit || v.AbortOnFailure || v.AttachDependencies || len(v.Attach) > 0 || v.ExitCodeFrom != ""
 	switch {
+	case o.Watch && o.Detach:
+		return conflict(cmd, "--detach and --watch cannot be combined")
+	case o.Watch && (o.Wait || o.NoStart):
+		return conflict(cmd, "--watch cannot be combined with --wait or --no-start")
 	case v.AbortOnExit && v.AbortOnFailure:
 		return conflict(cmd, "--abort-on-container-exit and --abort-on-container-failure are incompatible")
 	case o.Wait && shows:
@@ -217,15 +225,36 @@ func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {
 	if err != nil {
 		return err
 	}
-	control := app.Control{Faster: s.interrupts.Faster(), Attaching: sink.attaching}
-	if o.Menu {
-		m, err := s.openMenu()
-		if err != nil {
+	w := &watching{
+		use: use, notice: func(text string) { s.tell(event.KindNotice, text) }, warn: func(text string) { s.tell(event.KindWarning, text) },
+		request: app.WatchRequest{
+			Project: o.Project, Services: o.Services, NoUp: true, Prune: true, Quiet: o.QuietBuild, Scale: o.Scale,
+			LockTimeout: o.LockTimeout, TakeOver: o.TakeOver,
+		},
+	}
+	if o.Watch {
+		if err := use.CheckWatch(ctx, w.request); err != nil {
 			return err
 		}
-		control.Detach = m.detach
 	}
-	code, err := use.UpAttached(ctx, o.UpRequest, o.View, sink, control)
+	ready := make(chan struct{})
+	m := &menu{detach: make(chan struct{}), ready: ready, watch: func() { w.toggle(ctx) }}
+	if o.Menu {
+		if err := s.openMenu(m); err != nil {
+			return err
+		}
+	}
+	code, err := use.UpAttached(ctx, o.UpRequest, o.View, sink, app.Control{
+		Faster: s.interrupts.Faster(), Detach: m.detach,
+		Attaching: func(sources []logs.Source) {
+			sink.attaching(sources)
+			close(ready)
+			if o.Watch && !o.DryRun {
+				w.on(ctx)
+			}
+		},
+	})
+	w.off()
 	if closeErr := sink.Close(); err == nil {
 		err = closeErr
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/build"
@@ -24,7 +26,21 @@ func (a *App) Build(ctx context.Context, r BuildRequest) error {
 	if err != nil {
 		return err
 	}
-	return a.buildTargets(ctx, e, loaded, targets, r)
+	switch {
+	case len(targets) == 0:
+		a.notice("No services to build")
+		return nil
+	case r.DryRun:
+		for _, t := range targets {
+			a.dry(event.Image, t.Tags[0], t.Service, event.Building, event.Built)
+		}
+		return nil
+	}
+	info, err := e.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return a.buildTargets(ctx, e, loaded, info, targets, r)
 }
 
 // BuildDefinition writes what Build would build as a bake definition (--print).
@@ -60,24 +76,12 @@ func (a *App) buildServices(ctx context.Context, e Engine, loaded *project.Loade
 		return err
 	}
 	targets = build.ForRunning(targets, info.OS+"/"+info.Arch)
-	return a.buildTargets(ctx, e, loaded, targets, BuildRequest{Quiet: quiet})
+	return a.buildTargets(ctx, e, loaded, info, targets, BuildRequest{Quiet: quiet})
 }
 
-func (a *App) buildTargets(ctx context.Context, e Engine, loaded *project.Loaded, targets []build.Target, r BuildRequest) error {
-	if len(targets) == 0 {
-		a.notice("No services to build")
-		return nil
-	}
-	if r.DryRun {
-		for _, t := range targets {
-			a.dry(event.Image, t.Tags[0], t.Service, event.Building, event.Built)
-		}
-		return nil
-	}
-	info, err := e.Info(ctx)
-	if err != nil {
-		return err
-	}
+// buildTargets builds on the engine that info describes.
+func (a *App) buildTargets(ctx context.Context, e Engine, loaded *project.Loaded, info engine.Info, targets []build.Target, r BuildRequest) error {
+	a.warn(rivals(targets)...)
 	opt, err := a.buildOptions(loaded, info, r)
 	if err != nil {
 		return err
@@ -99,14 +103,42 @@ func (a *App) buildTargets(ctx context.Context, e Engine, loaded *project.Loaded
 	if err != nil || !r.Push || opt.Push {
 		return err
 	}
+	return a.quietly(r.Quiet).pushAll(ctx, e, a.builtNames(loaded.Project, built), PushRequest{Quiet: r.Quiet})
+}
+
+// builtNames are the names of built images to push, each once. A service without
+// an image key has a name that only this engine knows.
+func (a *App) builtNames(p *types.Project, built map[string]build.Result) []pushed {
+	var list []pushed
 	for _, service := range sortedKeys(built) {
-		for _, ref := range built[service].Tags {
-			if err := a.pushOne(ctx, e, ref, service, PushRequest{Quiet: r.Quiet}); err != nil {
-				return err
+		for i, ref := range built[service].Tags {
+			if i == 0 && p.Services[service].Image == "" {
+				a.status(event.Service, service, service, event.Skipped, event.Warn, "not pushed: it has no image name")
+				continue
+			}
+			if !slices.ContainsFunc(list, func(p pushed) bool { return p.ref == ref }) {
+				list = append(list, pushed{ref: ref, service: service})
 			}
 		}
 	}
-	return nil
+	return list
+}
+
+// rivals warns of services that build different images under one name: which of
+// them stays with it is chance.
+func rivals(targets []build.Target) []string {
+	var warnings []string
+	first := map[string]build.Target{}
+	for _, t := range targets {
+		other, ok := first[t.Tags[0]]
+		switch {
+		case !ok:
+			first[t.Tags[0]] = t
+		case !reflect.DeepEqual(other.Build, t.Build):
+			warnings = append(warnings, fmt.Sprintf("services %s and %s build different images of the same name %s: give one of them another image", other.Service, t.Service, t.Tags[0]))
+		}
+	}
+	return warnings
 }
 
 // buildOptions are what the command line and the environment say.

@@ -4,24 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
-)
-
-const (
-	// pullLimit is how many images are pulled at the same time.
-	pullLimit = 4
-	// pullTries and pullPause bound the retries of a transient failure; the pause
-	// doubles after each try.
-	pullTries = 4
-	pullPause = 500 * time.Millisecond
 )
 
 // imageRefs are the references of all services' images, sorted, each once.
@@ -51,6 +44,14 @@ func imageRefs(p *types.Project, separator string) []string {
 	return out
 }
 
+// imageWork is what must be pulled and built.
+type imageWork struct {
+	pull  []pull
+	build []string // services
+	// replaced are the IDs of images whose names went to other images.
+	replaced []string
+}
+
 // finishImages pulls and builds what is to be pulled and built, and works out the
 // desired state again with what came of it.
 func (a *App) finishImages(ctx context.Context, s *upState) error {
@@ -66,181 +67,261 @@ func (a *App) finishImages(ctx context.Context, s *upState) error {
 		a.rehearseImages(s.work)
 		return nil
 	}
-	if err := a.pullAll(ctx, s.engine, s.work.pull, s.request.QuietPull); err != nil {
+	failed, err := a.pullAll(ctx, s.engine, s.work.pull, s.request.QuietPull)
+	if err != nil {
 		return err
 	}
+	s.work.build = withFallbacks(s.work, failed)
 	if len(s.work.build) > 0 {
 		if err := a.buildServices(ctx, s.engine, s.loaded, s.work.build, s.request.QuietBuild); err != nil {
 			return err
 		}
 	}
-	var err error
+	before := s.actual.Images
 	s.actual.Images, err = s.engine.Images(ctx, imageRefs(s.loaded.Project, separator(s.request.Project))...)
 	if err != nil {
 		return err
 	}
+	s.work.replaced = replacedImages(before, s.actual.Images)
 	return a.redesire(ctx, s)
 }
 
-// imageWork is what must be pulled and built.
-type imageWork struct {
-	pull  []pull
-	build []string // services
+// withFallbacks are the services to build, with those whose images could not be
+// pulled.
+func withFallbacks(w imageWork, failed map[string]bool) []string {
+	build := append([]string(nil), w.build...)
+	for _, p := range w.pull {
+		for _, service := range p.fallback {
+			if failed[p.ref] && !contains(build, service) {
+				build = append(build, service)
+			}
+		}
+	}
+	sort.Strings(build)
+	return build
 }
 
-// pull is one image to be pulled.
-type pull struct {
-	ref      string
-	service  string
-	platform string
-	// optional lets a failure pass: the image is there, or can be built.
-	optional bool
+// replacedImages are the IDs that lost a name to another image, sorted.
+func replacedImages(before, after map[string]engine.Image) []string {
+	seen := map[string]bool{}
+	var out []string
+	for ref, old := range before {
+		if now, ok := after[ref]; ok && now.ID != old.ID && !seen[old.ID] {
+			seen[old.ID] = true
+			out = append(out, old.ID)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// pruneImages removes the images that this up has replaced (--prune-images). One
+// that has another name, or that a container or an image stands on, stays; no
+// failure of it is one of up.
+func (a *App) pruneImages(ctx context.Context, s *upState) {
+	if !s.request.PruneImages || s.request.DryRun {
+		return
+	}
+	for _, id := range s.work.replaced {
+		image, err := s.engine.InspectImage(ctx, id)
+		if errors.Is(err, engine.ErrNotFound) || err == nil && len(image.Tags) > 0 {
+			continue
+		}
+		short := shortID(id)
+		if err == nil {
+			err = s.engine.RemoveImage(ctx, id, false)
+		}
+		switch {
+		case err == nil:
+			a.status(event.Image, short, "", event.Removed, event.Done, "")
+		case errors.Is(err, engine.ErrNotFound):
+		default:
+			a.status(event.Image, short, "", event.Skipped, event.Warn, "not removed: "+err.Error())
+		}
+	}
+}
+
+// shortID is an image ID as people read it.
+func shortID(id string) string {
+	const digits = 12
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(len(id), digits)]
 }
 
 // imageWork decides per image what its service's policy asks for.
-func (a *App) imageWork(s *upState, refs []string) (imageWork, error) {
+func (a *App) imageWork(ctx context.Context, s *upState, refs []string) (imageWork, error) {
+	p, sep := s.loaded.Project, separator(s.request.Project)
+	images, err := withTagTimes(ctx, s, sep)
+	if err != nil {
+		return imageWork{}, err
+	}
+	builders := buildersOf(p, sep, s.request)
 	var w imageWork
-	seen := map[string]bool{}
-	p := s.loaded.Project
+	at := map[string]int{} // in w.pull
 	for _, name := range sortedKeys(p.Services) {
 		svc := p.Services[name]
 		if svc.Provider != nil {
 			continue
 		}
-		ref := desired.ImageName(p, svc, separator(s.request.Project))
-		image, local := s.actual.Images[ref]
-		todo, err := decideImage(svc, image, local, s.request)
-		if err != nil {
+		ref := desired.ImageName(p, svc, sep)
+		image, local := images[ref]
+		todo, err := decideImage(svc, image, local, builders[ref], s.request)
+		switch {
+		case err != nil:
 			return w, err
-		}
-		if todo.build && !seen["build "+name] {
+		case todo.build:
 			w.build = append(w.build, name)
-		}
-		if todo.pull && !seen[ref] {
-			seen[ref] = true
-			w.pull = append(w.pull, pull{ref: ref, service: name, platform: svc.Platform, optional: local && todo.refresh})
+		case todo.pull:
+			if _, ok := at[ref]; !ok {
+				at[ref] = len(w.pull)
+				w.pull = append(w.pull, pull{ref: ref, service: name, platform: svc.Platform})
+			}
+			w.pull[at[ref]].merge(todo, builders[ref])
 		}
 	}
 	for _, ref := range refs {
-		if _, local := s.actual.Images[ref]; !local && !seen[ref] && !builtOrNamed(p, ref, separator(s.request.Project)) {
+		if _, local := images[ref]; !local && !isServiceImage(p, ref, sep) {
 			w.pull = append(w.pull, pull{ref: ref})
 		}
 	}
-	return w, nil
+	return w.withoutBuilt(p, sep), nil
 }
 
-// builtOrNamed tells whether some service's own image has this reference.
-func builtOrNamed(p *types.Project, ref, separator string) bool {
+// withoutBuilt leaves out the pulls of what is built anyhow.
+func (w imageWork) withoutBuilt(p *types.Project, separator string) imageWork {
+	built := map[string]bool{}
+	for _, name := range w.build {
+		built[desired.ImageName(p, p.Services[name], separator)] = true
+	}
+	var pulls []pull
+	for _, pull := range w.pull {
+		if !built[pull.ref] {
+			pulls = append(pulls, pull)
+		}
+	}
+	w.pull = pulls
+	return w
+}
+
+// buildersOf are the services that can build each image, by its reference.
+func buildersOf(p *types.Project, separator string, r UpRequest) map[string][]string {
+	builders := map[string][]string{}
+	if r.NoBuild {
+		return builders
+	}
+	for _, name := range sortedKeys(p.Services) {
+		if svc := p.Services[name]; svc.Build != nil {
+			ref := desired.ImageName(p, svc, separator)
+			builders[ref] = append(builders[ref], name)
+		}
+	}
+	return builders
+}
+
+// withTagTimes are the images that are here; those of services with a policy of
+// a certain age are inspected where the list has not told when they were tagged.
+func withTagTimes(ctx context.Context, s *upState, separator string) (map[string]engine.Image, error) {
+	p, images := s.loaded.Project, s.actual.Images
+	var ask []string
+	for _, name := range sortedKeys(p.Services) {
+		svc := p.Services[name]
+		if policy, _, err := policyOf(svc, s.request); err != nil || policy != types.PullPolicyRefresh {
+			continue // decideImage reports what is wrong with it
+		}
+		ref := desired.ImageName(p, svc, separator)
+		if image, local := images[ref]; local && image.LastTagged.IsZero() && svc.Image != "" && !contains(ask, ref) {
+			ask = append(ask, ref)
+		}
+	}
+	if len(ask) == 0 {
+		return images, nil
+	}
+	known := maps.Clone(images)
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(adoptLimit)
+	for _, ref := range ask {
+		g.Go(func() error {
+			image, err := s.engine.InspectImage(ctx, ref)
+			mu.Lock()
+			defer mu.Unlock()
+			if errors.Is(err, engine.ErrNotFound) {
+				delete(known, ref)
+				return nil
+			}
+			known[ref] = image
+			return err
+		})
+	}
+	return known, g.Wait()
+}
+
+// isServiceImage tells whether some service's own image has this reference.
+func isServiceImage(p *types.Project, ref, separator string) bool {
 	for _, svc := range p.Services {
-		if desired.ImageName(p, svc, separator) == ref {
+		if svc.Provider == nil && desired.ImageName(p, svc, separator) == ref {
 			return true
 		}
 	}
 	return false
 }
 
-type imageDecision struct{ pull, build, refresh bool }
-
-// decideImage applies a service's pull policy, or the command's.
-func decideImage(svc types.ServiceConfig, image engine.Image, local bool, r UpRequest) (imageDecision, error) {
+// policyOf is a service's pull policy, or the command's.
+func policyOf(svc types.ServiceConfig, r UpRequest) (policy string, age time.Duration, err error) {
+	where := "services." + svc.Name + ".pull_policy"
 	if r.Pull != "" && r.Pull != "policy" {
-		svc.PullPolicy = r.Pull
+		svc.PullPolicy, where = r.Pull, "--pull"
 	}
-	policy, age, err := svc.GetPullPolicy()
+	policy, age, err = svc.GetPullPolicy()
 	if err != nil {
-		return imageDecision{}, fmt.Errorf("services.%s.pull_policy: %w", svc.Name, err)
+		err = fmt.Errorf("%s: %w", where, err)
 	}
-	buildable := svc.Build != nil && !r.NoBuild
+	return policy, age, err
+}
+
+// imageDecision is what is to be done about one service's image. A pull with
+// keep may fail: the image that is here will do. Refresh says that the policy
+// goes by the image's age.
+type imageDecision struct{ pull, build, keep, refresh bool }
+
+// decideImage applies a pull policy. builders are the services that can build
+// the image, this one maybe among them. An image with a name that can be built is
+// pulled first, as the Compose specification says, and built if that fails.
+func decideImage(svc types.ServiceConfig, image engine.Image, local bool, builders []string, r UpRequest) (imageDecision, error) {
+	policy, age, err := policyOf(svc, r)
+	if err != nil {
+		return imageDecision{}, err
+	}
+	buildable := contains(builders, svc.Name)
 	switch {
-	case svc.Build != nil && (r.Build || policy == types.PullPolicyBuild) && !r.NoBuild:
+	case buildable && (r.Build || policy == types.PullPolicyBuild):
 		return imageDecision{build: true}, nil
-	case policy == types.PullPolicyAlways && svc.Build == nil:
-		return imageDecision{pull: true}, nil
-	case policy == types.PullPolicyRefresh && svc.Build == nil && (!local || time.Since(image.LastTagged) > age):
-		return imageDecision{pull: true, refresh: true}, nil
+	case svc.Image == "" && !local && buildable:
+		return imageDecision{build: true}, nil
+	case svc.Image == "" && !local:
+		return imageDecision{}, fmt.Errorf("service %s: its image has not been built, and --no-build forbids it", svc.Name)
+	case svc.Image == "":
+		return imageDecision{}, nil
+	case policy == types.PullPolicyAlways:
+		return imageDecision{pull: true, keep: local && len(builders) > 0}, nil
+	case policy == types.PullPolicyRefresh && (!local || isOlder(svc.Image, image, age)):
+		return imageDecision{pull: true, keep: local, refresh: true}, nil
 	case local:
 		return imageDecision{}, nil
+	case policy != types.PullPolicyNever && policy != types.PullPolicyBuild:
+		return imageDecision{pull: true}, nil
 	case buildable:
 		return imageDecision{build: true}, nil
-	case policy == types.PullPolicyNever || policy == types.PullPolicyBuild:
-		return imageDecision{}, fmt.Errorf("service %s: image %s is not here and its pull policy is %q", svc.Name, imageOf(svc), policy)
-	case svc.Image == "":
-		return imageDecision{}, fmt.Errorf("service %s: its image has not been built, and --no-build forbids it", svc.Name)
+	case len(builders) > 0: // it comes with theirs
+		return imageDecision{}, nil
 	}
-	return imageDecision{pull: true}, nil
+	return imageDecision{}, fmt.Errorf("service %s: image %s is not here and its pull policy is %q", svc.Name, svc.Image, policy)
 }
 
-func imageOf(svc types.ServiceConfig) string {
-	if svc.Image == "" {
-		return "of its build"
-	}
-	return svc.Image
-}
-
-// pullAll pulls images side by side and tries again what failed for a moment.
-func (a *App) pullAll(ctx context.Context, e Engine, list []pull, quiet bool) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(pullLimit)
-	for _, p := range list {
-		g.Go(func() error { return a.pullOne(ctx, e, p, quiet) })
-	}
-	return g.Wait()
-}
-
-func (a *App) pullOne(ctx context.Context, e Engine, p pull, quiet bool) error {
-	a.status(event.Image, p.ref, p.service, event.Pulling, event.Working, "")
-	opt := engine.PullOptions{Platform: p.platform}
-	if !quiet {
-		opt.Progress = a.layers(p.ref)
-	}
-	err := retry(ctx, func() error { return e.PullImage(ctx, p.ref, opt) }, func(err error) {
-		a.warn(fmt.Sprintf("pull %s failed, trying again: %v", p.ref, err))
-	})
-	switch {
-	case err == nil:
-		a.status(event.Image, p.ref, p.service, event.Pulled, event.Done, "")
-		return nil
-	case p.optional && ctx.Err() == nil:
-		a.status(event.Image, p.ref, p.service, event.Skipped, event.Warn, "kept as it is: "+err.Error())
-		return nil
-	}
-	a.status(event.Image, p.ref, p.service, event.Error, event.Failed, err.Error())
-	if p.service != "" {
-		err = fmt.Errorf("service %s: %w", p.service, err)
-	}
-	return err
-}
-
-// retry tries again what failed for a moment, with a growing pause.
-func retry(ctx context.Context, try func() error, again func(error)) error {
-	pause := pullPause
-	for n := 1; ; n++ {
-		err := try()
-		if err == nil || n == pullTries || !errors.Is(err, engine.ErrTransient) {
-			return err
-		}
-		again(err)
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-		pause *= 2
-	}
-}
-
-// layers turns the engine's messages about layers into events.
-func (a *App) layers(ref string) func(engine.PullProgress) {
-	return func(p engine.PullProgress) {
-		if p.Layer == "" {
-			return
-		}
-		a.opt.Sink.Emit(event.Event{
-			Version: event.Version, Time: time.Now(), Kind: event.KindStatus, Resource: event.Image, Name: p.Layer,
-			Parent: event.Image + " " + ref, Status: event.Pulling, Phase: event.Working, Text: p.Status,
-			Current: p.Current, Total: p.Total,
-		})
-	}
+// isOlder tells whether a local image is due for a pull. What a reference by
+// digest stands for never changes.
+func isOlder(ref string, image engine.Image, age time.Duration) bool {
+	return !strings.Contains(ref, "@") && time.Since(image.LastTagged) > age
 }
 
 func (a *App) rehearseImages(w imageWork) {
@@ -274,110 +355,4 @@ func (a *App) status(resource, name, service string, s event.Status, phase event
 
 func (a *App) notice(text string) {
 	a.opt.Sink.Emit(event.Event{Version: event.Version, Time: time.Now(), Kind: event.KindNotice, Text: text})
-}
-
-// Pull pulls the images of services.
-func (a *App) Pull(ctx context.Context, r PullRequest) error {
-	e, err := a.connect()
-	if err != nil {
-		return err
-	}
-	loaded, err := a.load(ctx, r.Project, r.Services, !r.IncludeDeps)
-	if err != nil {
-		return err
-	}
-	list, err := a.pullList(ctx, e, loaded, r)
-	if err != nil {
-		return err
-	}
-	if r.DryRun {
-		a.rehearseImages(imageWork{pull: list})
-		return nil
-	}
-	for i := range list {
-		list[i].optional = list[i].optional || r.IgnorePullFailures
-	}
-	return a.pullAll(ctx, e, list, r.Quiet)
-}
-
-// pullList are the images of `pull`: policy "missing" leaves out those that are
-// here, services that can be built fail softly or are left out.
-func (a *App) pullList(ctx context.Context, e Engine, loaded *project.Loaded, r PullRequest) ([]pull, error) {
-	var local map[string]engine.Image
-	if r.Policy == types.PullPolicyMissing {
-		var err error
-		local, err = e.Images(ctx, imageRefs(loaded.Project, separator(r.Project))...)
-		if err != nil {
-			return nil, err
-		}
-	}
-	var list []pull
-	seen := map[string]bool{}
-	for _, name := range sortedKeys(loaded.Project.Services) {
-		svc := loaded.Project.Services[name]
-		_, here := local[svc.Image]
-		switch {
-		case svc.Image == "" && svc.Provider == nil:
-			a.status(event.Service, name, name, event.Skipped, event.Done, "No image to be pulled")
-		case svc.Provider != nil || seen[svc.Image] || here:
-		case svc.PullPolicy == types.PullPolicyNever || svc.PullPolicy == types.PullPolicyBuild:
-			a.status(event.Service, name, name, event.Skipped, event.Done, "its pull_policy is "+svc.PullPolicy)
-		case svc.Build != nil && r.IgnoreBuildable:
-			a.status(event.Service, name, name, event.Skipped, event.Done, "Image can be built")
-		default:
-			seen[svc.Image] = true
-			list = append(list, pull{ref: svc.Image, service: name, platform: svc.Platform, optional: svc.Build != nil})
-		}
-	}
-	return list, nil
-}
-
-// Push pushes the images of services that are built here.
-func (a *App) Push(ctx context.Context, r PushRequest) error {
-	e, err := a.connect()
-	if err != nil {
-		return err
-	}
-	loaded, err := a.load(ctx, r.Project, r.Services, !r.IncludeDeps)
-	if err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(pullLimit)
-	for _, name := range sortedKeys(loaded.Project.Services) {
-		svc := loaded.Project.Services[name]
-		if svc.Build == nil || svc.Image == "" {
-			a.status(event.Service, name, name, event.Skipped, event.Done, "it is not built here or has no image name")
-			continue
-		}
-		for _, ref := range append([]string{svc.Image}, svc.Build.Tags...) {
-			if r.DryRun {
-				a.dry(event.Image, ref, name, event.Pushing, event.Pushed)
-				continue
-			}
-			g.Go(func() error { return a.pushOne(ctx, e, ref, name, r) })
-		}
-	}
-	return g.Wait()
-}
-
-func (a *App) pushOne(ctx context.Context, e Engine, ref, service string, r PushRequest) error {
-	a.status(event.Image, ref, service, event.Pushing, event.Working, "")
-	opt := engine.PullOptions{}
-	if !r.Quiet {
-		opt.Progress = a.layers(ref)
-	}
-	err := retry(ctx, func() error { return e.PushImage(ctx, ref, opt) }, func(err error) {
-		a.warn(fmt.Sprintf("push %s failed, trying again: %v", ref, err))
-	})
-	switch {
-	case err == nil:
-		a.status(event.Image, ref, service, event.Pushed, event.Done, "")
-		return nil
-	case r.IgnorePushFailures && ctx.Err() == nil:
-		a.status(event.Image, ref, service, event.Skipped, event.Warn, err.Error())
-		return nil
-	}
-	a.status(event.Image, ref, service, event.Error, event.Failed, err.Error())
-	return fmt.Errorf("service %s: %w", service, err)
 }

@@ -33,6 +33,7 @@ type UpRequest struct {
 	Pull                string // always, missing, never, build, ...; empty: each service's pull_policy
 	QuietPull           bool
 	QuietBuild          bool
+	PruneImages         bool // remove the images that a build or pull of this up replaced
 	Scale               map[string]int
 	Timeout             *time.Duration // -t: replaces every stop_grace_period
 	Wait                bool

@@ -157,7 +157,7 @@ func (a *App) readStates(ctx context.Context, s *upState) error {
 	if err := a.refuseForeign(s.actual, p.WorkingDir, r.TakeOver); err != nil {
 		return err
 	}
-	s.work, err = a.imageWork(s, refs)
+	s.work, err = a.imageWork(ctx, s, refs)
 	if err != nil {
 		return err
 	}
@@ -306,6 +306,9 @@ func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult,
 		Parallel: a.opt.Parallel, Sink: a.opt.Sink, WaitTimeout: s.request.WaitTimeout, DryRun: s.request.DryRun,
 		Provider: a.opt.Provider, BeforeReady: s.release,
 	})
+	if err == nil {
+		a.pruneImages(ctx, s)
+	}
 	result := UpResult{Project: s.desired.Project}
 	if done != nil {
 		result.Changed = done.Changed

@@ -167,7 +167,7 @@ func buildDisplay(mode ui.Mode, t ui.Terminal) app.BuildDisplay {
 	case ui.ModeJSON, ui.ModeTTY: // the steps are events, which the progress shows
 		return app.BuildDisplay{Mode: "json", Out: t.Err}
 	case ui.ModeQuiet:
-		return app.BuildDisplay{Mode: "quiet", Out: io.Discard}
+		return app.BuildDisplay{Mode: "quiet", Out: t.Err} // only what a failed step printed
 	}
 	return app.BuildDisplay{Mode: "plain", Out: t.Out}
 }

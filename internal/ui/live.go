@@ -156,7 +156,7 @@ func (l *live) show(e event.Event) error {
 			l.endView()
 		}
 	case event.KindOutput:
-		if r := l.byID[e.ID()]; r != nil && e.Resource == event.Image {
+		if r := l.byID[e.ID()]; r != nil && e.Resource == event.Image && r.phase != event.Failed {
 			r.output(e)
 		} else {
 			l.print(outputLine(e))

@@ -220,6 +220,14 @@ func TestABuildShowsItsStepAndItsLastLinesWhenItFails(t *testing.T) {
 	if got := r.err.String(); !strings.Contains(got, "[web 2/3] RUN make\nno rule\n") {
 		t.Errorf("got %q", got)
 	}
+	r.err.Reset()
+	if err := l.show(output("Dockerfile:2", "").event); err != nil { // where it failed comes last
+		t.Fatal(err)
+	}
+	l.tick()
+	if got := r.err.String(); !strings.Contains(got, "Dockerfile:2\n") {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestAPausedViewDrawsNothingAndKeepsItsEvents(t *testing.T) {

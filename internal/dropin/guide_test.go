@@ -120,7 +120,7 @@ func startLines() []line {
 		{sh: "docker compose exec -T app sh -c 'echo $JWT_SECRET $RUST_LOG'", out: `^local llm_cost_ops_dev trace$`},
 		{sh: "docker compose exec -T app cat /app/config.toml /app/src/main.rs", out: `custom(.|\n)*fn main`},
 		{sh: "RUST_LOG=info docker compose up -d app --wait && docker compose exec -T app env | grep RUST_LOG", out: `^RUST_LOG=info$`},
-		{sh: "docker compose -f docker-compose.yml -f docker-compose.custom.yml config app | grep -A1 labels", out: `custom: "yes"`},
+		{sh: "docker compose -f docker-compose.yml -f docker-compose.custom.yml config app | grep -A1 labels", out: `custom: ['"]yes['"]`},
 		{sh: "docker compose --profile development up -d mailhog", err: `-mailhog-1 Started`},
 	}
 }
@@ -157,7 +157,9 @@ func executeLines() []line {
 
 func logLines() []line {
 	return []line{
-		{sh: "docker compose logs", out: `^postgres-1 +\| .*ready to accept connections`},
+		{sh: "docker compose logs", out: `^app-1 +\| serving on`, err: `^postgres-1 +\| .*ready to accept connections`},
+		// PostgreSQL recovers only if it was killed, and nothing above does.
+		{sh: "docker compose logs postgres 2>&1 | grep 'not properly shut down'", code: 1},
 		{sh: "docker compose logs -f", until: "serving on", code: 130},
 		{sh: "docker compose logs -f app", until: "serving on", code: 130, out: `\A(app-1  \| .*\n)+\z`},
 		{sh: "docker compose logs --tail=100 app", out: `\A(app-1  \| .*\n)+\z`},
@@ -171,8 +173,8 @@ func logLines() []line {
 func networkLines() []line {
 	return []line{
 		{sh: "docker compose exec app ping -c 1 postgres", out: `1 packets received`},
-		{sh: "docker compose exec -T app nc -zv nats 4222", err: `open|succeeded|` + nothing},
-		{sh: "echo QUIT | docker compose exec -T app telnet redis 6379", out: `OK`, code: 1},
+		{sh: "docker compose exec -T app nc -w 1 nats 4222", out: `^INFO \{`},
+		{sh: "echo PING | docker compose exec -T app telnet redis 6379", out: `Connected to redis`, code: 1},
 		{sh: "docker compose exec -T nats wget -q -O - http://api:8080/health"},
 		{sh: "docker compose exec -T nats wget -q -O - http://llm-ops:8080/health"},
 	}
@@ -182,7 +184,7 @@ func restartLines() []line {
 	return []line{
 		{sh: "docker compose restart", err: `-nats-1 Restarting`},
 		{sh: "docker compose restart app"},
-		{sh: "docker compose restart -t 30 app", err: `\A Container \S+-app-1 Restarting\n Container \S+-app-1 \S+\n\z`},
+		{sh: "docker compose restart -t 30 app", err: `^ Container \S+-app-1 Restarting\n Container \S+-app-1 Started\n\z`},
 	}
 }
 

@@ -41,8 +41,17 @@ func check(t *testing.T, typed string, want line, got result) {
 	t.Helper()
 	if got.code != want.code || !matches(t, want.out, got.stdout) || !matches(t, want.err, got.stderr) {
 		t.Errorf("$ %s\nexit code %d, want %d; want stdout to match %q, stderr %q\n--- stdout\n%s--- stderr\n%s",
-			typed, got.code, want.code, want.out, want.err, got.stdout, got.stderr)
+			typed, got.code, want.code, want.out, want.err, short(got.stdout), short(got.stderr))
 	}
+}
+
+// short is the beginning and the end of a long text.
+func short(text string) string {
+	const half = 1200
+	if len(text) <= 2*half {
+		return text
+	}
+	return text[:half] + "\n[...]\n" + text[len(text)-half:]
 }
 
 // matches tells whether the pattern, in which ^ and $ are those of a line, is

@@ -60,7 +60,7 @@ func Main(env Env) int {
 	defer stop()
 	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.part)
 
-	root := newRoot(s)
+	root := newRootFor(s, inv.args)
 	root.SetArgs(inv.args)
 	err := root.ExecuteContext(ctx)
 	if isFlagError(err) {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,11 +25,28 @@ const noRehearsal = "berth:no-rehearsal"
 // usesProject marks the commands for which the settings are read first.
 const usesProject = "berth:uses-project"
 
-// newRoot builds the command tree.
+// newRoot builds the whole command tree.
 func newRoot(s *session) *cobra.Command {
 	root := newBareRoot(s)
-	s.register(root)
+	s.register(root, nil)
 	s.completeFlags(root)
+	return root
+}
+
+// newRootFor builds as much of the tree as a command line can need: most need
+// one command, and the flags of all others would be made for nothing.
+func newRootFor(s *session, args []string) *cobra.Command {
+	for _, arg := range args {
+		switch arg {
+		case "help", "completion", "-h", "--help", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+			return newRoot(s)
+		}
+	}
+	root := newBareRoot(s)
+	root.CompletionOptions.DisableDefaultCmd = true
+	if s.register(root, args) == 0 { // help, or a mistyped command
+		return newRoot(s)
+	}
 	return root
 }
 
@@ -55,10 +73,11 @@ exactly why something failed.`,
 	}
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: s.inv.name}
 	root.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case s.flags.version:
+		if s.flags.version {
 			return printVersion(s, versionOptions{})
-		case len(args) > 0:
+		}
+		s.register(cmd, nil) // all are shown, or searched for what was meant
+		if len(args) > 0 {
 			return unknownCommand(cmd, args[0])
 		}
 		return cmd.Help()
@@ -125,48 +144,66 @@ type backend interface {
 
 var _ backend = (*app.App)(nil)
 
-// register adds the commands.
-func (s *session) register(root *cobra.Command) {
-	root.AddCommand(
-		newVersion(s, nil),
-		newUp(s, nil),
-		newPlan(s, nil),
-		newCreate(s, nil),
-		newScale(s, nil),
-		newDown(s, nil),
-		newStart(s, nil),
-		newStop(s, nil),
-		newRestart(s, nil),
-		newKill(s, nil),
-		newPause(s, nil),
-		newUnpause(s, nil),
-		newRm(s, nil),
-		newPs(s, nil),
-		newLs(s, nil),
-		newImages(s, nil),
-		newVolumes(s, nil),
-		newPort(s, nil),
-		newTop(s, nil),
-		newLogs(s, nil),
-		newConfig(s, nil),
-		newExec(s, nil),
-		newRun(s, nil),
-		newBuild(s, nil),
-		newPull(s, nil),
-		newPush(s, nil),
-		newAttach(s, nil),
-		newEvents(s, nil),
-		newStats(s, nil),
-		newWait(s, nil),
-		newPublish(s, nil),
-		newWatch(s, nil),
-		newCp(s, nil),
-		newCommit(s, nil),
-		newExport(s, nil),
-		newViz(s, "", nil),
-		newGenerate(s, nil),
-		newAlpha(s),
-	)
+// commands are the constructors of the commands, by name.
+func (s *session) commands() map[string]func() *cobra.Command {
+	return map[string]func() *cobra.Command{
+		"version":  func() *cobra.Command { return newVersion(s, nil) },
+		"up":       func() *cobra.Command { return newUp(s, nil) },
+		"plan":     func() *cobra.Command { return newPlan(s, nil) },
+		"create":   func() *cobra.Command { return newCreate(s, nil) },
+		"scale":    func() *cobra.Command { return newScale(s, nil) },
+		"down":     func() *cobra.Command { return newDown(s, nil) },
+		"start":    func() *cobra.Command { return newStart(s, nil) },
+		"stop":     func() *cobra.Command { return newStop(s, nil) },
+		"restart":  func() *cobra.Command { return newRestart(s, nil) },
+		"kill":     func() *cobra.Command { return newKill(s, nil) },
+		"pause":    func() *cobra.Command { return newPause(s, nil) },
+		"unpause":  func() *cobra.Command { return newUnpause(s, nil) },
+		"rm":       func() *cobra.Command { return newRm(s, nil) },
+		"ps":       func() *cobra.Command { return newPs(s, nil) },
+		"ls":       func() *cobra.Command { return newLs(s, nil) },
+		"images":   func() *cobra.Command { return newImages(s, nil) },
+		"volumes":  func() *cobra.Command { return newVolumes(s, nil) },
+		"port":     func() *cobra.Command { return newPort(s, nil) },
+		"top":      func() *cobra.Command { return newTop(s, nil) },
+		"logs":     func() *cobra.Command { return newLogs(s, nil) },
+		"config":   func() *cobra.Command { return newConfig(s, nil) },
+		"exec":     func() *cobra.Command { return newExec(s, nil) },
+		"run":      func() *cobra.Command { return newRun(s, nil) },
+		"build":    func() *cobra.Command { return newBuild(s, nil) },
+		"pull":     func() *cobra.Command { return newPull(s, nil) },
+		"push":     func() *cobra.Command { return newPush(s, nil) },
+		"attach":   func() *cobra.Command { return newAttach(s, nil) },
+		"events":   func() *cobra.Command { return newEvents(s, nil) },
+		"stats":    func() *cobra.Command { return newStats(s, nil) },
+		"wait":     func() *cobra.Command { return newWait(s, nil) },
+		"publish":  func() *cobra.Command { return newPublish(s, nil) },
+		"watch":    func() *cobra.Command { return newWatch(s, nil) },
+		"cp":       func() *cobra.Command { return newCp(s, nil) },
+		"commit":   func() *cobra.Command { return newCommit(s, nil) },
+		"export":   func() *cobra.Command { return newExport(s, nil) },
+		"viz":      func() *cobra.Command { return newViz(s, "", nil) },
+		"generate": func() *cobra.Command { return newGenerate(s, nil) },
+		"alpha":    func() *cobra.Command { return newAlpha(s) },
+	}
+}
+
+// register adds the commands whose names are among the words; nil stands for
+// all. It returns how many.
+func (s *session) register(root *cobra.Command, words []string) (added int) {
+	commands := s.commands()
+	for _, name := range sortedKeys(commands) {
+		wanted := words == nil || slices.Contains(words, name) || name == "config" && slices.Contains(words, "convert")
+		if wanted && !hasCommand(root, name) {
+			root.AddCommand(commands[name]())
+			added++
+		}
+	}
+	return added
+}
+
+func hasCommand(root *cobra.Command, name string) bool {
+	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
 // prepare runs before every command: it notes the global flags and reads the

@@ -281,6 +281,27 @@ func TestReadyFindsWhatNeverWillBe(t *testing.T) {
 	}
 }
 
+func TestAContainerThatWasInACrashLoopBeforeIsSeen(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *enginetest.Engine) {
+		e.SetScript("db", enginetest.ExitAfter(time.Millisecond, 127))
+		s := spec("db", true)
+		s.Service.Restart = "always"
+		id := running(t, e, s)
+		time.Sleep(time.Minute)
+		p := plan.New("p")
+		ref := plan.Ref{ID: id, Name: "p-db-1", Service: "db"}
+		wait(p, "healthy", plan.Healthy, true, "", ref)
+		begin := time.Now()
+		_, err := execute.Run(t.Context(), p, e, execute.Options{})
+		if err == nil || !strings.Contains(err.Error(), "keeps restarting, last exited (127)") {
+			t.Errorf("error is %v", err)
+		}
+		if took := time.Since(begin); took > 2*time.Minute {
+			t.Errorf("took %s", took)
+		}
+	})
+}
+
 func TestTheTimeoutOfWaitingNamesEachContainerThatIsNotReady(t *testing.T) {
 	inBubble(t, func(t *testing.T, e *enginetest.Engine) {
 		e.SetScript("db", enginetest.Script{Health: enginetest.HealthyAfter(time.Hour)})

@@ -21,6 +21,9 @@ const (
 	// or running where it has no health check, before Ready holds.
 	settleHealthy = 3 * time.Second
 	settleRunning = 3 * time.Second
+	// steadyRun is how long a container must have run for the engine to begin its
+	// pauses between restarts anew; one that ran for less is in a loop.
+	steadyRun = 10 * time.Second
 	// reportLimit bounds the gathering of a failure's details.
 	reportLimit = 5 * time.Second
 	// reportLines is how many log lines a failure shows.
@@ -75,6 +78,7 @@ type waiting struct {
 	probed []bool // the container has a health check
 	policy []string
 	asked  []bool // policy is known
+	loops  []int  // the restarts the engine counts of one that does not run for long
 	told   []bool
 }
 
@@ -90,7 +94,7 @@ func (r *run) wait(op plan.Wait) error {
 	n := len(op.Containers)
 	w := &waiting{
 		r: r, op: op, ids: make([]string, n), probed: make([]bool, n), policy: make([]string, n),
-		asked: make([]bool, n), told: make([]bool, n),
+		asked: make([]bool, n), loops: make([]int, n), told: make([]bool, n),
 	}
 	if err := w.prepare(ctx); err != nil {
 		return w.ended(ctx, err)
@@ -181,7 +185,6 @@ func (w *waiting) prepare(ctx context.Context) error {
 			return err
 		}
 		w.probed[i] = detail.HasHealth
-		w.policy[i], w.asked[i] = detail.RestartPolicy, true
 	}
 	return nil
 }
@@ -245,10 +248,13 @@ func (w *waiting) judgeExit(ctx context.Context, i int, l life) (judgement, stri
 			return pending, "", 0, err
 		}
 		w.policy[i], w.asked[i] = detail.RestartPolicy, true
+		if detail.FinishedAt.Sub(detail.StartedAt) < steadyRun {
+			w.loops[i] = detail.RestartCount
+		}
 	}
 	restarts := w.policy[i] == "always" || w.policy[i] == "unless-stopped" || w.policy[i] == "on-failure" && l.code != 0
 	switch {
-	case restarts && l.deaths >= crashLimit:
+	case restarts && max(l.deaths, w.loops[i]) >= crashLimit:
 		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
 	case restarts:
 		return pending, "", 0, nil

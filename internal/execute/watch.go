@@ -243,7 +243,8 @@ func (w *watch) sync(ctx context.Context) error {
 		if !l.settled() && l.wanted > 0 && c.State == engine.Created {
 			continue // its start is still under way
 		}
-		l.known, l.running, l.exited = true, running, c.State == engine.Exited || c.State == engine.Dead
+		l.known, l.running = true, running
+		l.exited = c.State == engine.Exited || c.State == engine.Dead || c.State == engine.Restarting
 		l.code, l.health = c.ExitCode, c.Health
 		if l.starts < l.wanted && (running || l.exited) && w.synced {
 			l.starts = l.wanted

@@ -148,7 +148,7 @@ func open[A any](s *session, title string) (A, error) {
 	s.mu.Lock()
 	s.progress = progress
 	s.mu.Unlock()
-	options.Sink = progress
+	options.Sink = s.sink(progress)
 	options.Confirm = func(_ context.Context, question string) (bool, error) {
 		return ui.Confirm(t, question, s.answerFlag)
 	}
@@ -158,6 +158,20 @@ func open[A any](s *session, title string) (A, error) {
 		return none, fmt.Errorf("berth %s is not wired up: this is a bug in berth", title)
 	}
 	return use, nil
+}
+
+// sink is where events go. What is said after an interruption is about the stop,
+// which has a view of its own.
+func (s *session) sink(progress *ui.Progress) event.Sink {
+	if !s.foreground {
+		return progress
+	}
+	return event.SinkFunc(func(e event.Event) {
+		if e.Kind == event.KindNotice && s.interrupts.interrupted() {
+			progress.EndView()
+		}
+		progress.Emit(e)
+	})
 }
 
 // buildDisplay shows builds the way the rest of the progress is shown. Plain

@@ -92,6 +92,13 @@ func (i *interrupts) handOn(name string) bool {
 	}
 }
 
+// interrupted tells whether the command has been asked to end.
+func (i *interrupts) interrupted() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.count > 0
+}
+
 // Faster returns a channel that is closed by the second signal, which then no
 // longer ends the process; the third does.
 func (i *interrupts) Faster() <-chan struct{} {

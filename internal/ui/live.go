@@ -144,6 +144,9 @@ func (l *live) show(e event.Event) error {
 	defer l.mu.Unlock()
 	switch e.Kind {
 	case event.KindStatus:
+		if l.foreground && l.turns(e) {
+			l.endView()
+		}
 		l.dryRun = l.dryRun || e.DryRun
 		l.last = l.term.now()
 		l.status(e)

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"time"
 
 	"github.com/berth-dev/berth/pkg/event"
@@ -10,17 +11,38 @@ import (
 // the foreground ends: between two steps of one plan less time passes.
 const settleAfter = 250 * time.Millisecond
 
-// settled tells whether there is a view in which nothing is being worked on.
+// settled tells whether there is a view in which nothing has been worked on for
+// a moment.
 func (l *live) settled() bool {
-	if len(l.rows) == 0 || l.term.now().Sub(l.last) < settleAfter {
+	return len(l.rows) > 0 && !l.working() && l.term.now().Sub(l.last) >= settleAfter
+}
+
+// working tells whether anything is being worked on.
+func (l *live) working() bool {
+	return slices.ContainsFunc(l.rows, func(r *row) bool { return r.phase == event.Working })
+}
+
+// isStop tells the words for containers that are being stopped.
+func isStop(s event.Status) bool {
+	switch s {
+	case event.Stopping, event.Stopped, event.Killing, event.Killed:
+		return true
+	}
+	return false
+}
+
+// turns tells whether a status is the first of the stop that ends what the view
+// shows: a container is stopped that this view has started or found running.
+func (l *live) turns(e event.Event) bool {
+	r := l.byID[e.ID()]
+	if r == nil || e.Parent != "" || !isStop(e.Status) {
 		return false
 	}
-	for _, r := range l.rows {
-		if r.phase == event.Working {
-			return false
-		}
+	switch event.Status(r.status) {
+	case event.Starting, event.Started, event.Running, event.Waiting, event.Healthy, event.Exited:
+		return true
 	}
-	return true
+	return false
 }
 
 // endView leaves the state of the rows on the screen, as it is. What happens
@@ -40,9 +62,9 @@ func (l *live) endView() {
 }
 
 // notice prints a line of information above the view. In the foreground it is
-// about what follows, such as the stop after Ctrl-C, and ends the view.
+// about what follows, so that a view that has done its work ends before.
 func (l *live) notice(text string) {
-	if l.foreground {
+	if l.foreground && !l.working() {
 		l.endView()
 	}
 	l.print(text)
@@ -59,12 +81,10 @@ func (l *live) verb() string {
 	if !l.later {
 		return l.title
 	}
-	for _, r := range l.rows {
-		switch event.Status(r.status) {
-		case event.Stopping, event.Stopped, event.Killing, event.Killed, event.Exited:
-		default:
-			return l.title
-		}
+	if slices.ContainsFunc(l.rows, func(r *row) bool {
+		return !isStop(event.Status(r.status)) && r.status != string(event.Exited)
+	}) {
+		return l.title
 	}
 	return "stop"
 }

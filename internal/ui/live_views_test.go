@@ -69,14 +69,17 @@ func TestInTheForegroundTheViewEndsWhenAllIsDone(t *testing.T) {
 
 func TestAStopDuringTheStartLeavesTheStateOfTheStart(t *testing.T) {
 	l, screen, r, _ := foregroundView(t)
+	p := &Progress{renderer: l, term: r.Terminal}
 	told(t, l, r, status(event.Container, "a", event.Waiting),
-		event.Event{Kind: event.KindWarning, Text: "careful"},
-		event.Event{Kind: event.KindNotice, Text: "Gracefully stopping..."},
-		status(event.Container, "a", event.Stopped))
+		event.Event{Kind: event.KindNotice, Text: "Watch enabled"},
+		event.Event{Kind: event.KindWarning, Text: "careful"})
+	p.EndView()
+	told(t, l, r, event.Event{Kind: event.KindNotice, Text: "Gracefully stopping..."}, status(event.Container, "a", event.Stopped))
 	if err := l.finish(); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, strings.Join(screen.text(), "\n"), strings.Join([]string{
+		"Watch enabled",
 		"warning: careful",
 		"[+] up 0/1",
 		" - Container a  Waiting                                1.0s",
@@ -84,6 +87,20 @@ func TestAStopDuringTheStartLeavesTheStateOfTheStart(t *testing.T) {
 		"[+] stop 1/1",
 		" ✔ Container a  Stopped                                0.0s",
 	}, "\n"))
+}
+
+func TestAStopThatNobodyAskedForHasAViewOfItsOwn(t *testing.T) {
+	l, screen, r, _ := foregroundView(t)
+	told(t, l, r, status(event.Network, "n", event.Created), status(event.Container, "b", event.Waiting), status(event.Container, "a", event.Started),
+		event.Event{Kind: event.KindNotice, Text: "Aborting on container exit..."}, status(event.Container, "a", event.Stopping),
+		status(event.Container, "a", event.Stopped))
+	if err := l.finish(); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(screen.text(), "\n")
+	if !strings.Contains(got, "[+] stop 1/1\n ✔ Container a  Stopped                                0.5s") || strings.Count(got, "Network n") != 1 {
+		t.Errorf("got\n%s", got)
+	}
 }
 
 func TestAViewDoesNotEndWhileSomebodyElseHasTheTerminal(t *testing.T) {

@@ -123,6 +123,16 @@ func (p *Progress) Pause() (resume func()) {
 	return func() {}
 }
 
+// EndView leaves the present state of a live view on the screen, and lets a new
+// one begin with the next event. It is for what follows an interruption.
+func (p *Progress) EndView() {
+	if l, ok := p.renderer.(*live); ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.endView()
+	}
+}
+
 // Close ends the display. It returns the first error of writing, [ErrClosed]
 // when nobody reads the stream any more. Further calls return the same.
 func (p *Progress) Close() error {

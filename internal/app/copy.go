@@ -224,6 +224,10 @@ func (a *App) tellCopy(c engine.Container, text string, do func() error) error {
 	a.status(event.Container, c.Name, service, event.Copying, event.Working, text)
 	if err := do(); err != nil {
 		a.status(event.Container, c.Name, service, event.Error, event.Failed, err.Error())
+		var refused *engine.Error
+		if errors.Is(err, engine.ErrNotFound) && errors.As(err, &refused) {
+			return fmt.Errorf("copy %s: no such path in container %s", text, c.Name)
+		}
 		return fmt.Errorf("copy %s: %w", text, err)
 	}
 	a.status(event.Container, c.Name, service, event.Copied, event.Done, text)

@@ -126,7 +126,9 @@ func (p *Progress) Pause() (resume func()) {
 // EndView leaves the present state of a live view on the screen, and lets a new
 // one begin with the next event. It is for what follows an interruption.
 func (p *Progress) EndView() {
-	if l, ok := p.renderer.(*live); ok {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if l, ok := p.renderer.(*live); ok && !p.closed {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.endView()

@@ -38,7 +38,7 @@ func streamLines() []line {
 		{sh: "docker compose events --json > events.log & p=$!; sleep 1; docker compose restart -t 1 web 2>/dev/null; sleep 1; kill -INT $p 2>/dev/null; jq -r 'select(.service==\"web\")|.action' < events.log | sort -u", out: `(?s)die.*start`},
 		{sh: "docker compose wait web > code & sleep 1; docker compose stop -t 5 web 2>/dev/null; wait $!; echo $?; grep -c . code", out: `\A0\n1\n\z`},
 		{sh: "timeout 60 docker compose up -d --wait && echo within", out: `\Awithin\n\z`},
-		{sh: "docker compose up --no-color --no-log-prefix", until: "serving on", code: 130},
+		{sh: "docker compose stop -t 5 web && docker compose up --no-color --no-log-prefix", until: "serving on", code: 130, out: `^serving on :8080$`},
 		{sh: "timeout -s INT 3 docker compose up", code: 124, out: `^db-1 exited with code 0$`},
 		{sh: "timeout -s TERM 3 docker compose up", code: 124, out: `^db-1 exited with code 0$`},
 		{sh: "set -e; trap 'docker compose down -t 1 2>/dev/null; echo cleaned' EXIT; docker compose up -d --wait 2>/dev/null; docker compose exec -T db sh -c 'exit 4'", code: 4, out: `\Acleaned\n\z`},

@@ -17,7 +17,7 @@ import (
 
 // patience bounds a command line. It is generous: small machines run many
 // tests at the same time.
-const patience = 2 * time.Minute
+const patience = 90 * time.Second
 
 // front is a way to reach Compose from a shell. Lines of the tests are written
 // with the first one and rewritten for the others.
@@ -146,19 +146,26 @@ func (s *shell) interrupt(line, until string) result {
 	s.t.Helper()
 	command, stdout, stderr := s.command(line)
 	ended := make(chan struct{})
-	defer close(ended)
 	go func() {
-		deadline := time.Now().Add(patience / 2)
-		for !strings.Contains(stdout.String()+stderr.String(), until) && time.Now().Before(deadline) {
-			select {
-			case <-ended:
-				return
-			case <-time.After(20 * time.Millisecond):
-			}
+		if shows(stdout, stderr, until, ended) {
+			_ = syscall.Kill(-command.Process.Pid, syscall.SIGINT) // it may have ended by itself
 		}
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGINT) // it may have ended by itself
 	}()
+	defer close(ended)
 	return s.finish(command, stdout, stderr)
+}
+
+// shows waits until one of the screens shows the text, and tells whether it did
+// before the end.
+func shows(stdout, stderr *screen, text string, ended <-chan struct{}) bool {
+	for !strings.Contains(stdout.String()+stderr.String(), text) {
+		select {
+		case <-ended:
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return true
 }
 
 // command starts a line in a process group of its own.

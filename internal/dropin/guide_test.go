@@ -174,7 +174,7 @@ func networkLines() []line {
 	return []line{
 		{sh: "docker compose exec app ping -c 1 postgres", out: `1 packets received`},
 		{sh: "docker compose exec -T app nc -w 1 nats 4222", out: `^INFO \{`},
-		{sh: "echo PING | docker compose exec -T app telnet redis 6379", out: `Connected to redis`, code: 1},
+		{sh: "{ echo PING; sleep 1; } | docker compose exec -T app telnet redis 6379; true", out: `\+PONG`},
 		{sh: "docker compose exec -T nats wget -q -O - http://api:8080/health"},
 		{sh: "docker compose exec -T nats wget -q -O - http://llm-ops:8080/health"},
 	}

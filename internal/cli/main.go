@@ -49,15 +49,12 @@ type Connection struct {
 // Main runs the command line and returns the exit code.
 func Main(env Env) int {
 	inv := parseInvocation(env.Args)
-	if inv.metadata {
-		if err := printMetadata(env.Stdout, inv, env.Version); err != nil {
-			return codeFailure
-		}
-		return codeOK
-	}
 	s := newSession(env, inv)
 	ctx, stop := s.watchSignals(context.Background())
 	defer stop()
+	if inv.metadata {
+		return s.finish(ctx, printMetadata(env.Stdout, inv, env.Version))
+	}
 	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.part)
 
 	root := newRootFor(s, inv.args)

@@ -65,6 +65,14 @@ func TestMetadataIsWhatDockerAsksOfAPlugin(t *testing.T) {
 	}
 }
 
+func TestMetadataThatNobodyReadsEndsQuietly(t *testing.T) {
+	w := newWorld(t)
+	w.env.Args, w.env.Stdout = []string{"docker-compose", "docker-cli-plugin-metadata"}, brokenPipe{}
+	if code := w.run(); code != codeClosed || w.stderr.Len() > 0 {
+		t.Errorf("exit code %d, %q", code, w.stderr.String())
+	}
+}
+
 func TestVersionAnswersToTheNameItIsCalledBy(t *testing.T) {
 	tests := []struct{ line, want string }{
 		{"berth version", "berth version v1.2.3\n"},

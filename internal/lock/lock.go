@@ -79,7 +79,7 @@ func Acquire(ctx context.Context, opt Options) (release func() error, err error)
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("lock %s is no regular file: remove it", path)
 	}
-	l := flock.New(path, flock.SetPermissions(0o666), flock.SetFlag(os.O_CREATE|os.O_RDWR))
+	l := flock.New(path, flock.SetPermissions(0o666), flock.SetFlag(openFlag(path)))
 	if err := obtain(ctx, l, path, opt); err != nil {
 		return nil, err
 	}
@@ -89,12 +89,31 @@ func Acquire(ctx context.Context, opt Options) (release func() error, err error)
 	}
 	text, err := json.Marshal(Holder{PID: os.Getpid(), Command: opt.Command, Since: time.Now()})
 	if err == nil {
-		err = os.WriteFile(path, text, 0o666) //nolint:gosec // every user of the engine must be able to lock
+		err = overwrite(path, text)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Unlock())
 	}
 	return l.Unlock, nil
+}
+
+// openFlag creates a lock file only where there is none: in a shared folder the
+// kernel refuses to open somebody else's file for creation (fs.protected_regular).
+func openFlag(path string) int {
+	if _, err := os.Lstat(path); err == nil {
+		return os.O_RDWR
+	}
+	return os.O_CREATE | os.O_RDWR
+}
+
+// overwrite replaces the content of a file that exists.
+func overwrite(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	return errors.Join(err, f.Close())
 }
 
 func obtain(ctx context.Context, l *flock.Flock, path string, opt Options) error {

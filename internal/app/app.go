@@ -106,7 +106,7 @@ func New(opt Options) *App {
 		opt.Sink = event.Discard
 	}
 	if opt.Command == "" {
-		opt.Command = strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+		opt.Command = commandLine(os.Args)
 	}
 	if opt.Provider == nil {
 		opt.Provider = provider.New(provider.Options{Environ: opt.Environ, WorkDir: opt.WorkDir, Sink: opt.Sink})
@@ -115,6 +115,19 @@ func New(opt Options) *App {
 		opt.LockDir = lock.DefaultDir()
 	}
 	return &App{opt: opt}
+}
+
+// commandLine is how a command describes itself to others: what stands behind
+// an equals sign may be secret and is left out.
+func commandLine(args []string) string {
+	words := []string{filepath.Base(args[0])}
+	for _, arg := range args[1:] {
+		if name, _, ok := strings.Cut(arg, "="); ok {
+			arg = name + "=..."
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // lock keeps other commands from changing the project until release is called.

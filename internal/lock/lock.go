@@ -94,7 +94,7 @@ func Acquire(ctx context.Context, opt Options) (release func() error, err error)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Unlock())
 	}
-	return l.Unlock, nil
+	return func() error { return errors.Join(overwrite(path, nil), l.Unlock()) }, nil
 }
 
 // openFlag creates a lock file only where there is none: in a shared folder the

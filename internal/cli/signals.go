@@ -20,6 +20,9 @@ func (interruptedError) Unwrap() error { return context.Canceled }
 // patience is how many signals go to a container before it is killed instead.
 const patience = 2
 
+// sameWish is the least time between two signals of a person.
+const sameWish = 300 * time.Millisecond
+
 // interrupts is what becomes of the signals that ask berth to end. The first
 // cancels the command's context, so that it stops gracefully. The second ends
 // the process, unless the command has said that it knows a faster way to stop.
@@ -29,6 +32,9 @@ type interrupts struct {
 	count     int
 	forwarded int
 	signals   int           // those of the process itself
+	last      time.Time     // when the last one came
+	lastName  string        // and which it was
+	together  time.Duration // signals that follow each other faster count as one
 	parted    bool          // the Docker CLI's wish to end was taken for the first signal
 	forward   chan string   // non-nil once a command hands signals on
 	faster    chan struct{} // non-nil once a command asked for it
@@ -41,10 +47,23 @@ type interrupts struct {
 func (i *interrupts) interrupt(name string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.repeats(name) {
+		return
+	}
 	if i.signals++; i.signals == 1 && i.parted {
 		return // the same wish, which came through the Docker CLI first
 	}
 	i.act(name)
+}
+
+// repeats tells whether a signal is the same wish as the one before: what stops
+// a job, such as timeout(1), may signal the process and then its group. A
+// container gets signals of different names all the same.
+func (i *interrupts) repeats(name string) bool {
+	now := time.Now()
+	soon := i.signals > 0 && now.Sub(i.last) < i.together && (i.forward == nil || name == i.lastName)
+	i.last, i.lastName = now, name
+	return soon
 }
 
 // part takes the Docker CLI's wish that its plugin ends, which it has when it is
@@ -126,7 +145,7 @@ func (i *interrupts) Forward() <-chan string {
 // gone, and what is being changed in the engine is brought to its end.
 func (s *session) watchSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	s.interrupts = &interrupts{cancel: cancel, abandon: s.abandon}
+	s.interrupts = &interrupts{cancel: cancel, abandon: s.abandon, together: sameWish}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	done := make(chan struct{})

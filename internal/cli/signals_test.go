@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -53,6 +54,7 @@ func TestTheSecondSignalEndsTheProcessAtOnce(t *testing.T) {
 	w.app.during = func(ctx context.Context) {
 		raise(t, os.Interrupt)
 		<-ctx.Done()
+		time.Sleep(sameWish + 50*time.Millisecond)
 		raise(t, os.Interrupt)
 		select {
 		case code := <-ended:
@@ -112,6 +114,25 @@ func TestACommandMayKnowAFasterWayToStop(t *testing.T) {
 	if *abandoned != 1 {
 		t.Errorf("after three: abandoned %d times", *abandoned)
 	}
+}
+
+func TestSignalsAtTheSameTimeAreOneWish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, cancelled, abandoned := watched()
+		i.together = sameWish
+		faster := i.Faster()
+		i.interrupt("SIGINT")
+		time.Sleep(5 * time.Millisecond)
+		i.interrupt("SIGTERM")
+		if *cancelled != 1 || hasClosed(faster) || *abandoned != 0 {
+			t.Errorf("cancelled %d times, faster %t, abandoned %d times", *cancelled, hasClosed(faster), *abandoned)
+		}
+		time.Sleep(sameWish)
+		i.interrupt("SIGINT")
+		if !hasClosed(faster) {
+			t.Error("the second signal is not obeyed")
+		}
+	})
 }
 
 // The Docker CLI tells its plugin of the signals it gets itself.
@@ -183,6 +204,7 @@ func TestAttachedUpHearsOfTheSecondSignalItself(t *testing.T) {
 	w.app.during = func(ctx context.Context) {
 		raise(t, os.Interrupt)
 		<-ctx.Done()
+		time.Sleep(sameWish + 50*time.Millisecond)
 		raise(t, os.Interrupt)
 		select {
 		case <-w.app.control.Faster:

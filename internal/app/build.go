@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -61,13 +62,44 @@ func (a *App) targets(ctx context.Context, r BuildRequest) (*project.Loaded, []b
 	if err != nil {
 		return nil, nil, err
 	}
-	targets, err := build.Targets(loaded.Project, r.Services, r.WithDependencies)
+	services := r.Services
+	if len(services) == 0 {
+		services = sortedKeys(loaded.Project.Services)
+	}
+	if len(services) == 0 {
+		return loaded, nil, nil
+	}
+	targets, err := build.Targets(withSources(loaded.Project), services, r.WithDependencies)
 	return loaded, targets, err
+}
+
+// withSources is the project with the services that its images are built from
+// ("service:" contexts) though they are not selected or not of an active profile.
+func withSources(p *types.Project) *types.Project {
+	whole := *p
+	whole.Services = maps.Clone(p.Services)
+	todo := sortedKeys(p.Services)
+	for len(todo) > 0 {
+		svc := whole.Services[todo[0]]
+		todo = todo[1:]
+		if svc.Build == nil {
+			continue
+		}
+		for _, value := range svc.Build.AdditionalContexts {
+			name, ok := strings.CutPrefix(value, "service:")
+			source, off := p.DisabledServices[name]
+			if _, here := whole.Services[name]; ok && off && !here {
+				whole.Services[name] = source
+				todo = append(todo, name)
+			}
+		}
+	}
+	return &whole
 }
 
 // buildServices builds what the named services need to run here.
 func (a *App) buildServices(ctx context.Context, e Engine, loaded *project.Loaded, services []string, quiet bool) error {
-	targets, err := build.Targets(loaded.Project, services, false)
+	targets, err := build.Targets(withSources(loaded.Project), services, false)
 	if err != nil {
 		return err
 	}

@@ -161,6 +161,7 @@ func forTests() map[string]row {
 		"internal/arch":              {},
 		"internal/convergence":       {},
 		"internal/e2e":               {},
+		"internal/imagetest":         {},
 		"internal/dropin":            {},
 		"internal/testengine":        {others: []string{"github.com/rogpeppe/go-internal/lockedfile"}},
 		"internal/testengine/app":    {},

@@ -22,6 +22,7 @@ type fixture struct {
 	dir      string
 	config   string // the folder of config.json
 	registry string // host:port
+	env      []string
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -118,7 +119,7 @@ func (f *fixture) fill(text string) string {
 	return strings.NewReplacer("REG", f.registry, "BUSYBOX", testengine.BusyboxImage, "NAME", f.name).Replace(text)
 }
 
-func (f *fixture) environ() []string { return []string{"DOCKER_CONFIG=" + f.config} }
+func (f *fixture) environ() []string { return append([]string{"DOCKER_CONFIG=" + f.config}, f.env...) }
 
 // run runs berth and gives both outputs in one.
 func (f *fixture) run(args ...string) (output string, code int) {

@@ -16,8 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/berth-dev/berth/internal/testengine"
 )
@@ -186,7 +186,7 @@ const (
 type gate struct {
 	address string
 	mu      sync.Mutex
-	decide  func(*http.Request) fault
+	decide  func(*http.Request) fault // called by many at the same time
 	paths   []string
 }
 
@@ -200,18 +200,19 @@ func newGate(t *testing.T) *gate {
 		r.Out.Host = r.In.Host
 	}}
 	g := &gate{decide: func(*http.Request) fault { return none }}
+	over := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.mu.Lock()
 		g.paths = append(g.paths, r.Method+" "+r.URL.Path)
-		happens := g.decide(r)
+		decide := g.decide
 		g.mu.Unlock()
-		switch happens {
+		switch decide(r) {
 		case broken:
 			http.Error(w, `{"errors":[{"code":"UNKNOWN","message":"injected"}]}`, http.StatusInternalServerError)
 		case stalled:
 			select {
 			case <-r.Context().Done():
-			case <-time.After(time.Minute):
+			case <-over: // some engines never give up
 			}
 		case cut:
 			forward.ServeHTTP(&halfWriter{ResponseWriter: w}, r)
@@ -220,7 +221,10 @@ func newGate(t *testing.T) *gate {
 			forward.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		close(over)
+		server.Close()
+	})
 	g.address = strings.TrimPrefix(server.URL, "http://")
 	return g
 }
@@ -234,11 +238,12 @@ func (g *gate) on(decide func(*http.Request) fault) {
 
 // first lets something happen to the first n requests whose path has the part.
 func (g *gate) first(n int, part string, happens fault) {
+	var left atomic.Int64
+	left.Store(int64(n))
 	g.on(func(r *http.Request) fault {
-		if r.Method == http.MethodHead && happens == cut || !strings.Contains(r.URL.Path, part) || n == 0 {
+		if !strings.Contains(r.URL.Path, part) || left.Add(-1) < 0 {
 			return none
 		}
-		n--
 		return happens
 	})
 }

@@ -1,0 +1,64 @@
+package app_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/berth-dev/berth/internal/app"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/engine/enginetest"
+)
+
+const daily = `name: fresh
+services:
+  a: {image: busybox, pull_policy: daily}
+  b: {image: busybox, pull_policy: weekly}
+  c: {image: busybox, pull_policy: every_2h}
+`
+
+func TestOnlyPoliciesThatGoByAgeCostAnInspection(t *testing.T) {
+	e := enginetest.New()
+	defer e.Close()
+	e.AddImage(engine.Image{Tags: []string{"busybox:latest"}, LastTagged: time.Now()})
+	b := &bench{t: t, e: e, dir: t.TempDir()}
+	b.up("name: fresh\nservices:\n  a: {image: busybox}\n")
+	e.ResetCalls()
+	b.up("name: fresh\nservices:\n  a: {image: busybox, pull_policy: missing}\n")
+	if n := e.Count("InspectImage"); n != 0 {
+		t.Errorf("policy missing inspected %d images", n)
+	}
+	e.ResetCalls()
+	b.up(daily)
+	if n := e.Count("InspectImage"); n > 1 {
+		t.Errorf("one image of three services was inspected %d times", n)
+	}
+	if n := e.Count("PullImage"); n != 0 {
+		t.Errorf("an image of this moment was pulled %d times", n)
+	}
+}
+
+func TestAnOldImageIsPulledOnceAndThenKnownToBeNew(t *testing.T) {
+	e := enginetest.New()
+	defer e.Close()
+	e.AddImage(engine.Image{Tags: []string{"busybox:latest"}, LastTagged: time.Now().AddDate(0, -1, 0)})
+	e.AddRemote(engine.Image{Tags: []string{"busybox:latest"}})
+	b := &bench{t: t, e: e, dir: t.TempDir()}
+	b.up(daily)
+	if pulls, tags := e.Count("PullImage"), e.Count("TagImage"); pulls != 1 || tags != 1 {
+		t.Errorf("%d pulls and %d tags, want one each", pulls, tags)
+	}
+}
+
+func TestDryRunsOfPullAndPushAskNobody(t *testing.T) {
+	b := newBench(t)
+	a := b.app("name: dry\nservices:\n  web: {image: web, build: .}\n")
+	if err := a.Pull(t.Context(), app.PullRequest{DryRun: true}); err != nil {
+		t.Error(err)
+	}
+	if err := a.Push(t.Context(), app.PushRequest{DryRun: true}); err != nil {
+		t.Error(err)
+	}
+	if calls := b.e.Mutations(); len(calls) > 0 {
+		t.Errorf("requests of a dry run: %v", calls)
+	}
+}

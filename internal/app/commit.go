@@ -19,6 +19,7 @@ type CommitRequest struct {
 	Message   string
 	Changes   []string // Dockerfile instructions
 	Pause     bool     // freeze the container meanwhile
+	DryRun    bool
 }
 
 // Commit makes an image of a container's file system and returns its ID.
@@ -30,6 +31,10 @@ func (a *App) Commit(ctx context.Context, r CommitRequest) (string, error) {
 	c, err := found.one(r.Service, r.Index)
 	if err != nil {
 		return "", err
+	}
+	if r.DryRun {
+		a.notice("would make an image of " + c.Name)
+		return "", nil
 	}
 	return a.engine.Commit(ctx, c.ID, engine.CommitOptions{
 		Reference: r.Reference, Author: r.Author, Comment: r.Message, Changes: r.Changes, Pause: r.Pause,

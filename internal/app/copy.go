@@ -36,6 +36,7 @@ type CopyRequest struct {
 	All                 bool // one-off containers too
 	Archive             bool // keep user and group IDs
 	FollowLink          bool // copy what a symbolic link of the source points to
+	DryRun              bool
 }
 
 // errStdinDirectory: an archive has names of its own.
@@ -120,7 +121,7 @@ func (a *App) copyFrom(ctx context.Context, r CopyRequest, c engine.Container, s
 		return errors.Join(err, content.Close())
 	}
 	text := fmt.Sprintf("%s:%s to %s", c.Name, source, destination)
-	return a.tellCopy(c, text, func() error {
+	return a.tellCopy(c, r.DryRun, text, func() error {
 		rebase := ""
 		if r.FollowLink {
 			var err error
@@ -162,7 +163,7 @@ func (a *App) followLink(ctx context.Context, id, source string) (target, rebase
 
 // copyTo copies into a container; "-" unpacks an archive from standard input.
 func (a *App) copyTo(ctx context.Context, r CopyRequest, c engine.Container, source, destination string, stdin io.Reader) error {
-	return a.tellCopy(c, fmt.Sprintf("%s to %s:%s", source, c.Name, destination), func() error {
+	return a.tellCopy(c, r.DryRun, fmt.Sprintf("%s to %s:%s", source, c.Name, destination), func() error {
 		info, err := a.destination(ctx, c.ID, destination)
 		if err != nil {
 			return err
@@ -219,8 +220,12 @@ func (a *App) hostPath(name string) string {
 }
 
 // tellCopy tells of a copy.
-func (a *App) tellCopy(c engine.Container, text string, do func() error) error {
+func (a *App) tellCopy(c engine.Container, dry bool, text string, do func() error) error {
 	service := c.Labels[labels.Service]
+	if dry {
+		a.dry(event.Container, c.Name, service, event.Copying, event.Copied)
+		return nil
+	}
 	a.status(event.Container, c.Name, service, event.Copying, event.Working, text)
 	if err := do(); err != nil {
 		a.status(event.Container, c.Name, service, event.Error, event.Failed, err.Error())

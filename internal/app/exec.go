@@ -31,6 +31,10 @@ func (a *App) Exec(ctx context.Context, r ExecRequest, streams engine.Streams) (
 	if err != nil {
 		return 1, err
 	}
+	if r.DryRun {
+		a.notice(fmt.Sprintf("would run %s in %s", strings.Join(r.Command, " "), c.Name))
+		return 0, nil
+	}
 	env, err := a.resolveEnv(r.Project, r.Env)
 	if err != nil {
 		return 1, err

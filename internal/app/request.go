@@ -224,6 +224,7 @@ type ExecRequest struct {
 	Detach     bool
 	TTY        bool
 	Stdin      bool
+	DryRun     bool
 }
 
 // RunRequest asks to run a one-off command on a service.
@@ -255,4 +256,5 @@ type RunRequest struct {
 	User          string
 	Volumes       []string
 	WorkingDir    string
+	DryRun        bool
 }

@@ -44,6 +44,11 @@ func (a *App) Run(ctx context.Context, r RunRequest, streams engine.Streams, c C
 		spec.Env = append(spec.Env, provided.of(d.Service)...)
 	}
 	s.release()
+	if r.DryRun {
+		a.dry(event.Container, spec.Name, r.Service, event.Creating, event.Created)
+		a.dry(event.Container, spec.Name, r.Service, event.Starting, event.Started)
+		return 0, nil
+	}
 	o := &oneOff{app: a, request: r, spec: spec, streams: streams, control: c}
 	return o.run(ctx)
 }
@@ -64,10 +69,12 @@ func (a *App) prepareRun(ctx context.Context, r RunRequest) (*upState, error) {
 	}
 	s := &upState{engine: e, loaded: loaded, request: UpRequest{
 		Project: r.Project, Services: []string{r.Service}, NoDeps: r.NoDeps, Build: r.Build, Pull: r.Pull,
-		QuietPull: r.QuietPull, QuietBuild: r.QuietBuild, RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: !r.RemoveOrphans,
-	}}
-	if s.release, err = a.lock(ctx, loaded.Project.Name, 0); err != nil {
-		return nil, err
+		QuietPull: r.QuietPull, QuietBuild: r.QuietBuild, RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: !r.RemoveOrphans, DryRun: r.DryRun,
+	}, release: func() {}}
+	if !r.DryRun {
+		if s.release, err = a.lock(ctx, loaded.Project.Name, 0); err != nil {
+			return nil, err
+		}
 	}
 	if err := a.compareStates(ctx, s); err != nil {
 		s.release()

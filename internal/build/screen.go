@@ -22,6 +22,7 @@ type screen struct {
 	closed  chan struct{}
 	err     error // of the display; valid once closed
 	mu      sync.Mutex
+	images  map[string]string        // the image that each service is built as
 	names   map[digest.Digest]string // the first name a step was shown with
 	tails   map[digest.Digest][]byte // the last output of each step, in quiet mode
 	failed  []digest.Digest          // steps that failed, in quiet mode
@@ -34,7 +35,7 @@ const tailSize = 16 << 10
 func newScreen(o Options) (*screen, error) {
 	s := &screen{
 		options: o, display: make(chan *client.SolveStatus), closed: make(chan struct{}),
-		names: map[digest.Digest]string{}, tails: map[digest.Digest][]byte{},
+		images: map[string]string{}, names: map[digest.Digest]string{}, tails: map[digest.Digest][]byte{},
 	}
 	mode, out := progressui.DisplayMode(o.Display.Mode), o.Display.Out
 	if out == nil {
@@ -60,6 +61,9 @@ func newScreen(o Options) (*screen, error) {
 // channel takes the statuses of one solve, which closes it. shown is closed when
 // all of them are taken.
 func (s *screen) channel(j *job) (feed chan *client.SolveStatus, shown chan struct{}) {
+	s.mu.Lock()
+	s.images[j.target.Service] = j.target.Tags[0]
+	s.mu.Unlock()
 	feed, shown = make(chan *client.SolveStatus), make(chan struct{})
 	s.feeds.Go(func() {
 		defer close(shown)
@@ -156,7 +160,11 @@ func (s *screen) close(failure error) error {
 	s.feeds.Wait()
 	close(s.display)
 	<-s.closed
-	if s.options.Display.Out == nil || s.options.Display.Mode == "json" {
+	if s.options.Display.Mode == "json" {
+		s.tellExcerpt(failure)
+		return s.err
+	}
+	if s.options.Display.Out == nil {
 		return s.err
 	}
 	if s.options.Display.Mode == string(progressui.QuietMode) {
@@ -178,5 +186,19 @@ func (s *screen) warn(warnings []client.VertexWarning) {
 			text = fmt.Sprintf("%s:%d: %s", warning.SourceInfo.Filename, warning.Range[0].Start.GetLine(), text)
 		}
 		s.options.emit(event.Event{Kind: event.KindWarning, Text: text})
+	}
+}
+
+// tellExcerpt sends the failing lines of the Dockerfile to the event sink.
+func (s *screen) tellExcerpt(failure error) {
+	broken, ok := isOurs(failure)
+	if !ok {
+		return
+	}
+	for line := range strings.Lines(broken.Excerpt) {
+		s.options.emit(event.Event{
+			Kind: event.KindOutput, Resource: event.Image, Name: s.images[broken.Service], Service: broken.Service,
+			Text: strings.TrimRight(line, "\n"),
+		})
 	}
 }

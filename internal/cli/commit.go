@@ -40,10 +40,10 @@ container is paused meanwhile unless --pause=false is given.`,
 	flags.IntVar(&r.Index, "index", 0, "Number of the container, where the service has several")
 	flags.StringVarP(&r.Message, "message", "m", "", "Message to keep with the image")
 	flags.BoolVarP(&r.Pause, "pause", "p", true, "Pause the container meanwhile")
-	s.cannotRehearse(cmd)
 
 	runF = runF.or(shown(s, "commit", runCommit))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r.DryRun = s.flags.dryRun
 		r.Project, r.Service = s.project(), args[0]
 		if len(args) > 1 {
 			r.Reference = args[1]

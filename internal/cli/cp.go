@@ -34,10 +34,10 @@ archive on standard output or input.`,
 	flags.BoolVarP(&r.Archive, "archive", "a", false, "Keep user and group IDs")
 	flags.BoolVarP(&r.FollowLink, "follow-link", "L", false, "Copy what a symbolic link of the source points to")
 	flags.IntVar(&r.Index, "index", 0, "Number of the container, where the service has several")
-	s.cannotRehearse(cmd)
 
 	runF = runF.or(shown(s, "cp", runCp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r.DryRun = s.flags.dryRun
 		r.Project, r.Source, r.Destination = s.project(), args[0], args[1]
 		t, err := s.term()
 		if err != nil {

@@ -67,7 +67,6 @@ exit code; 126 says that it could not be run, 127 that it does not exist.`,
 	flags.StringVarP(&r.User, "user", "u", "", "User to run it as")
 	flags.StringVarP(&r.WorkingDir, "workdir", "w", "", "Folder to run it in")
 	tty.add(flags)
-	s.cannotRehearse(cmd)
 	hide(flags, "interactive")
 	alias(flags, map[string]string{"no-TTY": "no-tty"})
 
@@ -77,6 +76,7 @@ exit code; 126 says that it could not be run, 127 that it does not exist.`,
 		if err != nil {
 			return err
 		}
+		r.DryRun = s.flags.dryRun
 		r.Project, r.Service, r.Command = s.project(), args[0], args[1:]
 		r.TTY = wanted && !r.Detach
 		r.Stdin = tty.interactive && !r.Detach

@@ -76,7 +76,7 @@ func TestExportWritesAWholeFileOrNone(t *testing.T) {
 
 func TestWhatCannotBeRehearsedIsNotDone(t *testing.T) {
 	for _, line := range []string{
-		"exec web id", "run web id", "cp web:/a b", "commit web", "watch", "wait --down-project web",
+		"watch", "wait --down-project web",
 	} {
 		w := newWorld(t, append([]string{"--dry-run"}, strings.Fields(line)...)...)
 		if code := w.run(); code != 1 || len(w.app.requests) > 0 || !strings.Contains(w.stderr.String(), "cannot be rehearsed: leave out --dry-run\n") {

@@ -38,7 +38,6 @@ with the command's exit code.`,
 	addRunFlags(flags, &r)
 	flags.StringVar(&entrypoint, "entrypoint", "", "Entrypoint in place of the image's")
 	tty.add(flags)
-	s.cannotRehearse(cmd)
 	alias(flags, map[string]string{"no-TTY": "no-tty", "volumes": "volume", "labels": "label"})
 
 	runF = runF.or(shown(s, "run", runRun))
@@ -56,6 +55,7 @@ with the command's exit code.`,
 		if r.Quiet {
 			s.flags.progress = "quiet"
 		}
+		r.DryRun = s.flags.dryRun
 		r.Project, r.Service, r.Command = s.project(), args[0], args[1:]
 		r.TTY = wanted && !r.Detach
 		r.Interactive = tty.interactive && !r.Detach

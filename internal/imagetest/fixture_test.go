@@ -46,9 +46,9 @@ func newFixtureAt(t *testing.T, registry string) *fixture {
 func (f *fixture) removeImages() {
 	client := engineClient(f.t)
 	var list []struct {
-		ID                string `json:"Id"`
-		RepoTags, Digests []string
-		Labels            map[string]string
+		ID                    string `json:"Id"`
+		RepoTags, RepoDigests []string
+		Labels                map[string]string
 	}
 	response, err := client.Get("http://engine/images/json")
 	if err != nil {
@@ -61,9 +61,9 @@ func (f *fixture) removeImages() {
 	}
 	for _, image := range list {
 		ours := image.Labels["com.docker.compose.project"] == f.name
-		for _, tag := range image.RepoTags {
-			if ours || strings.HasPrefix(tag, f.registry+"/") || strings.HasPrefix(tag, f.name) {
-				f.remove(client, tag)
+		for _, ref := range append(image.RepoTags, image.RepoDigests...) {
+			if ours || strings.HasPrefix(ref, f.registry+"/") || strings.HasPrefix(ref, f.name) {
+				f.remove(client, ref)
 			}
 		}
 		if ours {

@@ -55,7 +55,7 @@ container is paused meanwhile unless --pause=false is given.`,
 
 func runCommit(ctx context.Context, s *session, use committer, r app.CommitRequest) error {
 	id, err := use.Commit(ctx, r)
-	if err != nil {
+	if err != nil || id == "" { // nothing was made in a rehearsal
 		return err
 	}
 	return s.print(id + "\n")

@@ -15,7 +15,7 @@ export GOFLAGS += -buildvcs=false
 LDFLAGS := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down engine engine-stop test build lint bench install uninstall clean
+.PHONY: help demo demo-down engine engine-stop test build docs lint bench install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,9 @@ test: ## run all tests, on a real engine where one can be had
 
 build: ## build bin/berth, one static file
 	@CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/berth ./cmd/berth
+
+docs: ## write docs/cli and docs/man anew from the commands
+	@go test ./internal/cli -run TestReference -update
 
 lint: ## golangci-lint where it is installed, else gofmt and go vet
 	@testdata/setup/lint.sh

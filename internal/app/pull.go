@@ -241,6 +241,9 @@ func (a *App) Pull(ctx context.Context, r PullRequest) error {
 		a.rehearseImages(imageWork{pull: list})
 		return nil
 	}
+	if _, err := e.Info(ctx); err != nil {
+		return err // once, instead of once for each image
+	}
 	failed, err := a.pullAll(ctx, e, list, r.Quiet)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ The same as up --no-start.`,
 	addLockTimeout(cmd.Flags(), &r.LockTimeout)
 	addTakeOver(cmd.Flags(), &r.TakeOver)
 	addStrict(cmd.Flags(), &r.Strict)
+	addPruneImages(cmd.Flags(), &r.PruneImages)
 
 	runF = runF.or(shown(s, "create", runPlainUp))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

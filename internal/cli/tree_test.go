@@ -123,7 +123,7 @@ func TestPendingListsHoldNothingThatExists(t *testing.T) {
 }
 
 func TestFlagsBeyondTheTableAreKnown(t *testing.T) {
-	known := map[string]bool{"lock-timeout": true, "take-over": true, "strict": true, "help": true}
+	known := map[string]bool{"lock-timeout": true, "take-over": true, "strict": true, "prune-images": true, "help": true}
 	for _, f := range readFlagTable(t) {
 		known[f.command+" "+f.flag] = true
 	}

@@ -67,6 +67,7 @@ which stops them.`,
 	addLockTimeout(flags, &o.LockTimeout)
 	addTakeOver(flags, &o.TakeOver)
 	addStrict(flags, &o.Strict)
+	addPruneImages(flags, &o.PruneImages)
 	flags.BoolVar(&o.AcceptVolumeRemoval, "accept-volume-removal", false, "Agree to losing the data of volumes that have to be made anew; --yes does not")
 	flags.StringVar(&o.PlanFile, "plan", "", "Do exactly what this file of berth plan --out says, or nothing")
 	addAttachFlags(flags, &o)
@@ -214,6 +215,11 @@ func (s *session) orphans(cmd *cobra.Command, remove, ignore *bool) error {
 // addStrict adds the wish to hear of keys without effect as errors.
 func addStrict(flags *pflag.FlagSet, to *bool) {
 	flags.BoolVar(to, "strict", false, "Refuse files with keys that have no effect on this engine")
+}
+
+// addPruneImages adds the wish to be rid of images that were replaced.
+func addPruneImages(flags *pflag.FlagSet, to *bool) {
+	flags.BoolVar(to, "prune-images", false, "Remove images that a build or pull of this command has replaced")
 }
 
 func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {

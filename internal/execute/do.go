@@ -33,7 +33,7 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 	case plan.RemoveVolume:
 		return gone(r.e.RemoveVolume(short, op.Name, false))
 	case plan.RemoveImage:
-		return gone(r.e.RemoveImage(short, op.Ref, false))
+		return r.removeImage(short, op)
 	case plan.Connect:
 		return r.e.ConnectNetwork(short, op.Endpoint.Network, r.resolve(op.Container), op.Endpoint)
 	case plan.Disconnect:
@@ -179,6 +179,21 @@ func (r *run) removeNetwork(ctx context.Context, op plan.RemoveNetwork) error {
 	sort.Strings(users)
 	return fmt.Errorf("network %s is still in use by %s: %w", op.Name, strings.Join(users, ", "), err)
 }
+
+// removeImage removes an image; one that another container uses stays, with a
+// warning.
+func (r *run) removeImage(ctx context.Context, op plan.RemoveImage) error {
+	err := gone(r.e.RemoveImage(ctx, op.Ref, false))
+	if errors.Is(err, engine.ErrConflict) || errors.Is(err, engine.ErrInUse) {
+		r.warn("", "image "+op.Ref+" stays: "+err.Error())
+		return errKept
+	}
+	return err
+}
+
+// errKept ends an operation that left things as they were, for a reason that has
+// been told.
+var errKept = errors.New("kept")
 
 // hook runs a post_start or pre_stop command. A pre_stop that fails is told of
 // but does not keep the container from being stopped.

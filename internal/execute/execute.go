@@ -205,6 +205,9 @@ func (r *run) node(ctx context.Context, id string, n *plan.Node) error {
 	switch {
 	case err == nil:
 		r.emit(n, steps, steps.end, steps.phase(), "")
+	case errors.Is(err, errKept):
+		r.emit(n, steps, event.Skipped, event.Warn, "it is in use")
+		return nil
 	case errors.Is(err, errWaitGivenUp):
 	default:
 		err = r.explain(n, err)

@@ -36,6 +36,7 @@ func (f front) spell(line string) string {
 // fronts runs a test once for each way to call berth, at the same time.
 func fronts(t *testing.T, test func(t *testing.T, f front)) {
 	t.Helper()
+	t.Parallel()
 	for _, f := range []front{plugin, standalone} {
 		t.Run(strings.ReplaceAll(string(f), " ", "_"), func(t *testing.T) {
 			t.Parallel()

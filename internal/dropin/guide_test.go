@@ -71,18 +71,17 @@ func (s *shell) section(name string, lines ...line) {
 }
 
 func TestTheGuidesCommandsWorkInItsOwnOrder(t *testing.T) {
-	fronts(t, func(t *testing.T, f front) {
-		s := guide(t, f)
-		s.section("building", buildLines()...)
-		s.section("starting", startLines()...)
-		s.section("looking", lookLines()...)
-		s.section("executing", executeLines()...)
-		s.section("logs", logLines()...)
-		s.section("network", networkLines()...)
-		s.section("restarting", restartLines()...)
-		s.section("scaling", scaleLines()...)
-		s.section("stopping", stopLines()...)
-	})
+	t.Parallel()
+	s := guide(t, plugin)
+	s.section("building", buildLines()...)
+	s.section("starting", startLines()...)
+	s.section("looking", lookLines()...)
+	s.section("executing", executeLines()...)
+	s.section("logs", logLines()...)
+	s.section("network", networkLines()...)
+	s.section("restarting", restartLines()...)
+	s.section("scaling", scaleLines()...)
+	s.section("stopping", stopLines()...)
 }
 
 // attached is what up says once it shows output.

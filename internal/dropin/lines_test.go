@@ -3,6 +3,7 @@ package dropin
 import (
 	"regexp"
 	"testing"
+	"time"
 )
 
 // line is a command line and what must come of it.
@@ -18,6 +19,9 @@ type line struct {
 	until string
 }
 
+// slow is from when on a line's duration is logged.
+const slow = 3 * time.Second
+
 // nothing matches empty output only.
 const nothing = `\A\z`
 
@@ -26,11 +30,15 @@ const nothing = `\A\z`
 func (s *shell) play(lines []line) {
 	s.t.Helper()
 	for _, l := range lines {
+		start := time.Now()
 		var r result
 		if l.until != "" {
 			r = s.interrupt(l.sh, l.until)
 		} else {
 			r = s.run(l.sh)
+		}
+		if took := time.Since(start); took > slow {
+			s.t.Logf("%.1f s: %s", took.Seconds(), l.sh)
 		}
 		check(s.t, s.front.spell(l.sh), l, r)
 	}

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTheDockerCLIFindsThePluginAndHandsItsOwnFlagsOn(t *testing.T) {
+	t.Parallel()
 	testengine.Images(t)
 	s := newShell(t, plugin, "ci")
 	host := testengine.Require(t).Host

@@ -218,6 +218,7 @@ func mkdir(t *testing.T, path string) {
 }
 
 func TestRealServersAnswerInTheirImage(t *testing.T) {
+	t.Parallel()
 	image := requireServers(t)
 	s := newShell(t, standalone, "", "IMAGE="+image)
 	s.write("compose.yaml", "services: {all: {image: '${IMAGE}'}}\n")

@@ -79,6 +79,18 @@ func (term *terminal) see(text string) {
 	}
 }
 
+// waitForSize asks the shell in the container for the terminal's size until it
+// is the wanted one: it comes by another way than the keys, and a little later.
+func (term *terminal) waitForSize(size string) {
+	term.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(term.screen.String(), size); time.Sleep(300 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			term.t.Fatalf("the terminal in the container does not become %s:\n%s", size, term.screen)
+		}
+		term.keys("stty size\n")
+	}
+}
+
 // wantCode waits for the end of the line with this exit code.
 func (term *terminal) wantCode(code int) {
 	term.t.Helper()
@@ -110,12 +122,10 @@ func TestAPersonAtATerminalWorksWithContainers(t *testing.T) {
 
 		// A shell in a container: sizes, Ctrl-C for the process inside, its code.
 		exec := s.open("docker compose exec db sh")
-		exec.keys("stty size\n")
-		exec.see("30 100")
+		exec.waitForSize("30 100")
 		exec.resize(25, 80)
-		time.Sleep(500 * time.Millisecond) // the size goes its own way
-		exec.keys("stty size; echo wait; sleep 1000\n")
-		exec.see("25 80")
+		exec.waitForSize("25 80")
+		exec.keys("echo wait; sleep 1000\n")
 		exec.see("wait\r\n")
 		exec.keys("\x03")
 		exec.keys("echo al''ive; exit 3\n")

@@ -121,7 +121,7 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 	spec.Env = append(append([]string(nil), spec.Env...), r.provided(op.EnvFrom)...)
 	made, err := r.e.CreateContainer(ctx, spec)
 	if err != nil {
-		return err
+		return underFinalName(err, op)
 	}
 	r.mu.Lock()
 	r.ids[id] = made.ID
@@ -130,6 +130,17 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 		r.warn(spec.Service.Name, "service "+spec.Service.Name+": "+w)
 	}
 	return nil
+}
+
+// underFinalName names a container that could not be made as the user knows it.
+func underFinalName(err error, op plan.CreateContainer) error {
+	var refused *engine.Error
+	if op.Spec.Name == op.Final || !errors.As(err, &refused) {
+		return err
+	}
+	named := *refused
+	named.Name = op.Final
+	return &named
 }
 
 // start starts a container. The event stream is open by then: what happens to

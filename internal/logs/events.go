@@ -192,8 +192,11 @@ func (w *watcher) judged(v verdict) {
 	if w.onExit != nil {
 		w.onExit(v.exit)
 	}
-	if t.follower != nil {
-		t.follower.died(exitNote(v.exit), t.running)
+	if t.follower == nil || !t.follower.died(exitNote(v.exit), t.running) {
+		return
+	}
+	if err := t.follower.out.note(exitNote(v.exit)); err != nil {
+		w.poke() // the sink has failed, which ends the following
 	}
 }
 

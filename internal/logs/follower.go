@@ -71,14 +71,20 @@ type follower struct {
 // started, died, renamed and removed take the engine's events.
 func (f *follower) started() { f.event(func() { f.ended, f.unstarted = false, false }) }
 
-// died takes an exit; again says that the process runs again by now.
-func (f *follower) died(n Note, again bool) {
+// died takes an exit; again says that the process runs again by now. late says
+// that the reader has ended already, because the container is gone: nobody will
+// tell of the exit unless the caller does.
+func (f *follower) died(n Note, again bool) (late bool) {
 	f.event(func() {
 		f.ended = !again
-		if len(f.exits) < maxExits {
+		switch {
+		case f.finished:
+			late = true
+		case len(f.exits) < maxExits:
 			f.exits = append(f.exits, n)
 		}
 	})
+	return late
 }
 
 // poke makes the reader look again without any event.
@@ -168,13 +174,30 @@ func (f *follower) run(ctx context.Context) error {
 		case err != nil:
 			return err
 		case gone:
-			return f.tellExits(math.MaxInt64)
+			return f.finish()
 		}
 		if err := f.tellExits(now.exits); err != nil {
 			return err
 		}
 		if err := f.wait(ctx, now.gen); err != nil {
 			return err
+		}
+	}
+}
+
+// finish tells the exits that are known and ends the reading: later ones are told
+// by whoever brings them.
+func (f *follower) finish() error {
+	for {
+		if err := f.tellExits(math.MaxInt64); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.finished = len(f.exits) == 0
+		done := f.finished
+		f.mu.Unlock()
+		if done {
+			return nil
 		}
 	}
 }

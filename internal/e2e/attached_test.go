@@ -48,6 +48,10 @@ func TestTheFirstInterruptStopsDependentsFirst(t *testing.T) {
 	}
 }
 
+// asPerson is how far apart two keys of a person are at least: signals that come
+// closer are one wish.
+const asPerson = 500 * time.Millisecond
+
 func TestTheSecondInterruptKillsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newProject(t, `
@@ -61,6 +65,7 @@ services:
 	up.waitFor("| up")
 	up.signal(syscall.SIGINT)
 	up.waitFor("-deaf-1 Stopping")
+	time.Sleep(asPerson)
 	began := time.Now()
 	up.signal(syscall.SIGINT)
 	up.wantCode(130)

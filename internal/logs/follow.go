@@ -243,7 +243,7 @@ func (w *watcher) track(s Source, tail int) *container {
 	}
 	t.follower = &follower{
 		reader: w.reader, out: w.out, id: s.ID, source: s, changed: w.poke, until: w.until,
-		idle: -1, wake: make(chan struct{}, 1), tail: tail, begin: beginning{from: w.since},
+		idle: -1, wake: make(chan struct{}, 1), away: make(chan struct{}), tail: tail, begin: beginning{from: w.since},
 	}
 	return t
 }

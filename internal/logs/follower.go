@@ -23,6 +23,9 @@ const (
 	// on the way to the engine may cut streams.
 	firstDoubt = 2 * time.Second
 	lastDoubt  = time.Minute
+	// goneGrace is how long the engine may take to end the stream of a container
+	// that it has removed; under load some never do.
+	goneGrace = 3 * time.Second
 	// maxExits bounds the exits that wait for a sink to take the lines before.
 	maxExits = 1000
 )
@@ -49,6 +52,7 @@ type follower struct {
 	// unstarted: it was created while following and has not run yet.
 	unstarted bool
 	wake      chan struct{}
+	away      chan struct{} // closed once the container is removed
 	// news is set when source or exits have changed.
 	news atomic.Bool
 
@@ -90,7 +94,14 @@ func (f *follower) died(n Note, again bool) (late bool) {
 // poke makes the reader look again without any event.
 func (f *follower) poke() { f.event(func() {}) }
 
-func (f *follower) removed() { f.event(func() { f.gone, f.ended = true, true }) }
+func (f *follower) removed() {
+	f.event(func() {
+		if !f.gone {
+			close(f.away)
+		}
+		f.gone, f.ended = true, true
+	})
+}
 
 // stopped takes an exit that nobody is told about.
 func (f *follower) stopped() { f.event(func() { f.ended = true }) }
@@ -309,7 +320,13 @@ func (f *follower) read(ctx context.Context, before state, follow bool) error {
 	f.decoder = newDecoder(&f.cursor, f.tty, f.line)
 	f.decoder.each = func() { f.heard = true }
 	options := engine.LogOptions{Follow: follow, Timestamps: true, TTY: f.tty, Since: sinceText(f.cursor.since())}
-	err := f.reader.Logs(ctx, f.id, options, streamWriter{f.decoder, 0}, streamWriter{f.decoder, 1})
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go f.endWhenAway(inner, cancel)
+	err := f.reader.Logs(inner, f.id, options, streamWriter{f.decoder, 0}, streamWriter{f.decoder, 1})
+	if err != nil && inner.Err() != nil && ctx.Err() == nil {
+		return nil // the container is gone, and its stream did not end by itself
+	}
 	if err != nil || !before.ended || f.snapshot().gen != before.gen {
 		return err
 	}
@@ -363,51 +380,4 @@ func (f *follower) tellExits(before int64) error {
 		}
 	}
 	return nil
-}
-
-// wait returns once something has happened since gen, or when a container that
-// should be running says nothing for too long.
-func (f *follower) wait(ctx context.Context, gen int) error {
-	f.mu.Lock()
-	if f.gen != gen {
-		f.mu.Unlock()
-		f.doubt = firstDoubt
-		return nil
-	}
-	f.idle = gen
-	ended := f.ended
-	f.mu.Unlock()
-	f.changed()
-	var doubt <-chan time.Time
-	if !ended && !f.unreadable {
-		timer := time.NewTimer(f.doubt)
-		defer timer.Stop()
-		doubt = timer.C
-	}
-	for {
-		select {
-		case <-f.wake:
-			if f.snapshot().gen != gen {
-				f.doubt = firstDoubt
-				return nil
-			}
-		case <-doubt:
-			f.doubt = min(2*f.doubt, lastDoubt)
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// sleep waits for the duration or the end of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

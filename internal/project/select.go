@@ -89,27 +89,33 @@ func closest(word string, candidates []string) string {
 	return best
 }
 
-// distance is the number of single-character edits between a and b (Levenshtein);
-// long texts count as far apart.
+// distance is the number of single-character edits between a and b, two swapped
+// neighbours being one edit (optimal string alignment); long texts count as far
+// apart.
 func distance(a, b string) int {
 	const long = 64
 	if len(a) > long || len(b) > long {
 		return long
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			replaced := rows[i-1][j-1]
 			if a[i-1] != b[j-1] {
-				cost = 1 + min(diagonal, row[j], row[j-1])
+				replaced++
 			}
-			diagonal, row[j] = row[j], cost
+			rows[i][j] = min(rows[i-1][j]+1, rows[i][j-1]+1, replaced)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				rows[i][j] = min(rows[i][j], rows[i-2][j-2]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return rows[len(a)][len(b)]
 }

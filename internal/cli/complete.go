@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/berth-dev/berth/internal/app"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // completeServices offers the services of the project that are not on the
@@ -67,6 +71,49 @@ func (s *session) ask(cmd *cobra.Command, r app.ConfigRequest) []string {
 	return strings.Fields(string(result.Output))
 }
 
+// containers lists the project's containers; of one service if it is named. A
+// shell that completes cannot be told what went wrong: then there are none.
+func (s *session) containers(cmd *cobra.Command, services []string) []engine.Container {
+	s.flags.parsed(cmd.Root().Flags())
+	if s.loadSettings() != nil {
+		return nil
+	}
+	use, err := s.silentApp()
+	if err != nil {
+		return nil
+	}
+	list, err := use.Ps(cmd.Context(), app.PsRequest{Project: s.project(), Services: services, All: true, Orphans: true})
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
+// completeContainers offers the names of the project's containers.
+func (s *session) completeContainers(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, c := range s.containers(cmd, nil) {
+		if strings.HasPrefix(c.Name, prefix) && !slices.Contains(args, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeIndex offers the numbers of a service's containers, once the service is
+// on the command line.
+func (s *session) completeIndex(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var numbers []string
+	if len(args) > 0 {
+		for _, c := range s.containers(cmd, args[:1]) {
+			if n := labels.ReplicaNumber(c.Labels); n > 0 && !labels.IsOneOff(c.Labels) {
+				numbers = append(numbers, strconv.Itoa(n))
+			}
+		}
+	}
+	return numbers, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeProjects offers the projects the engine has.
 func (s *session) completeProjects(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	s.flags.parsed(cmd.Root().Flags())
@@ -98,7 +145,7 @@ func (s *session) completeFlags(root *cobra.Command) {
 	})
 	for _, cmd := range root.Commands() {
 		s.flagValues(cmd, map[string]cobra.CompletionFunc{
-			"attach": s.completeServices, "no-attach": s.completeServices, "exit-code-from": s.completeServices,
+			"index": s.completeIndex, "attach": s.completeServices, "no-attach": s.completeServices, "exit-code-from": s.completeServices,
 			"scale": s.completeScale, "pull": words("always", "missing", "never", "build", "policy"),
 			"policy": words("missing", "always"), "rmi": words("local", "all"), "protocol": words("tcp", "udp"),
 			"status": words("created", "running", "paused", "restarting", "removing", "exited", "dead"),

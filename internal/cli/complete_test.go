@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/berth-dev/berth/internal/app"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // offered runs the completion of a command line, the last word being unfinished.
@@ -32,6 +34,9 @@ func TestCompletionOffersWhatTheProjectHas(t *testing.T) {
 		{"scale db=2 _", []string{"web="}},
 		{"up --scale _", []string{"db=", "web="}},
 		{"-p _", []string{"shop"}},
+		{"generate _", []string{"shop-db-1", "shop-web-2"}},
+		{"generate shop-w", []string{"shop-web-2"}},
+		{"port web --index _", []string{"1", "2"}},
 		{"down --rmi _", []string{"local", "all"}},
 		{"--progress _", []string{"auto", "tty", "plain", "json", "quiet"}},
 		{"pull --policy _", []string{"missing", "always"}},
@@ -44,6 +49,10 @@ func TestCompletionOffersWhatTheProjectHas(t *testing.T) {
 			w := newWorld(t)
 			w.app.config.Output = []byte("db\nweb\n")
 			w.app.projects = []app.ProjectSummary{{Name: "shop"}}
+			w.app.containers = []engine.Container{
+				{Name: "shop-db-1", Labels: map[string]string{labels.Number: "1"}},
+				{Name: "shop-web-2", Labels: map[string]string{labels.Number: "2"}},
+			}
 			var words []string
 			for _, word := range strings.Fields(tt.line) {
 				words = append(words, strings.TrimPrefix(word, "_"))

@@ -100,7 +100,7 @@ func newGenerate(s *session, runF run[app.GenerateRequest]) *cobra.Command {
 They need not belong to a project.`,
 		Example: `  berth generate web db > compose.yaml
   berth generate --format json --name shop`,
-		ValidArgsFunction: cobra.NoFileCompletions,
+		ValidArgsFunction: s.completeContainers,
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&r.Format, "format", "yaml", "Format of the output: yaml or json")

@@ -98,6 +98,7 @@ type App struct {
 	opt     Options
 	engine  Engine
 	remotes project.Remote
+	told    *sync.Map // warnings, each told once
 }
 
 // New returns an App. It does no I/O.
@@ -114,7 +115,7 @@ func New(opt Options) *App {
 	if opt.LockDir == "" {
 		opt.LockDir = lock.DefaultDir()
 	}
-	return &App{opt: opt}
+	return &App{opt: opt, told: &sync.Map{}}
 }
 
 // commandLine is how a command describes itself to others: what stands behind
@@ -176,6 +177,9 @@ func (a *App) EngineInfo(ctx context.Context) (engine.Info, error) {
 
 func (a *App) warn(texts ...string) {
 	for _, text := range texts {
+		if _, again := a.told.LoadOrStore(text, true); again {
+			continue
+		}
 		a.opt.Sink.Emit(event.Event{Version: event.Version, Time: time.Now(), Kind: event.KindWarning, Text: text})
 	}
 }

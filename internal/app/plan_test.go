@@ -258,3 +258,16 @@ func TestASameNamedProjectOfAnotherDirectoryIsLeftAlone(t *testing.T) {
 		t.Errorf("with --take-over: %v", err)
 	}
 }
+
+func TestWhatCannotBeDoneIsSaidBeforeAnythingIsPulled(t *testing.T) {
+	b := newBench(t)
+	b.e.AddRemote(engine.Image{Tags: []string{"big:latest"}})
+	_, err := b.app("name: shop\nservices:\n  a: {image: big, networks: [gone]}\nnetworks: {gone: {external: true}}\n").
+		Up(t.Context(), app.UpRequest{})
+	if err == nil || !strings.Contains(err.Error(), "network gone declared as external, but could not be found") {
+		t.Errorf("error is %v", err)
+	}
+	if n := b.e.Count("PullImage"); n != 0 {
+		t.Errorf("%d images were pulled for nothing", n)
+	}
+}

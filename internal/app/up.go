@@ -97,11 +97,28 @@ func (a *App) prepare(ctx context.Context, r UpRequest) (*upState, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.finishImages(ctx, s); err != nil {
+	err = a.checkEarly(ctx, s)
+	if err == nil {
+		err = a.finishImages(ctx, s)
+	}
+	if err != nil {
 		s.release()
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkEarly refuses, before a long pull or build, what could not be carried out
+// after it.
+func (a *App) checkEarly(ctx context.Context, s *upState) error {
+	if len(s.work.pull)+len(s.work.build) == 0 {
+		return nil
+	}
+	p, err := a.plan(s, nil)
+	if err != nil {
+		return err
+	}
+	return a.preflight(ctx, s, p)
 }
 
 // begin loads the files, takes the lock and a snapshot, and works out the

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine/docker"
@@ -66,6 +67,7 @@ func TestPullPoliciesDecideWhetherTheRegistryIsAsked(t *testing.T) {
 		}
 	}
 	f.use("    pull_policy: every_1s\n")
+	time.Sleep(1500 * time.Millisecond) // the image must be older than that
 	if asked() == 0 {
 		t.Error("policy every_1s: an image that is older is not asked for")
 	}
@@ -95,6 +97,7 @@ func TestTheCommandsPolicyWinsOverTheServices(t *testing.T) {
 	}
 	g.on(func(*http.Request) fault { return broken })
 	f.use("    pull_policy: every_1s\n")
+	time.Sleep(1500 * time.Millisecond) // the image must be older than that
 	output = f.must("up", "-d")
 	f.has(output, "Image REG/app:1 Skipped not pulled: ")
 }

@@ -49,26 +49,16 @@ func (a *App) UpAttached(ctx context.Context, r UpRequest, at AttachRequest, sin
 			r.Services = append(append([]string(nil), r.Services...), from)
 		}
 	}
-	if r.PlanFile != "" {
-		return 1, &UsageError{"a saved plan is carried out in the background: add --detach"}
-	}
-	s, err := a.prepare(ctx, r)
+	s, p, err := a.decide(ctx, r)
 	if err != nil {
 		return 1, err
 	}
 	defer s.release()
-	p, err := a.consentedPlan(ctx, s)
-	if err != nil {
-		return 1, err
-	}
-	if err := a.preflight(ctx, s, p); err != nil {
-		return 1, err
-	}
 	f, err := newForeground(a, s, p, at)
 	if err != nil {
 		return 1, err
 	}
-	if r.DryRun {
+	if r.DryRun || s.request.NoStart { // there will be nothing to show
 		_, err := a.carryOut(ctx, s, p)
 		return 0, err
 	}

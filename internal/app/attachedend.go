@@ -70,7 +70,7 @@ func (f *foreground) stop(ctx context.Context) error {
 // does. What the person has asked to stop does not wait for it for long.
 func (f *foreground) lock(ctx context.Context) (release func()) {
 	f.state.release()
-	release, err := f.app.lock(ctx, f.state.desired.Project, lockPatience)
+	release, err := f.app.lock(ctx, f.state.desired.Project, lockPatience, false)
 	if err != nil {
 		return func() {}
 	}

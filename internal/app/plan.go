@@ -163,44 +163,51 @@ func (e *MovedError) Error() string {
 // Hint says how to go on.
 func (*MovedError) Hint() string { return "plan again and look at what is different" }
 
-// applySaved is Up with --plan: it plans again and goes on only when that is
-// exactly what was saved.
-func (a *App) applySaved(ctx context.Context, r UpRequest) (UpResult, error) {
+// decideSaved comes to a saved plan: it plans again and goes on only when that
+// is exactly what was saved.
+func (a *App) decideSaved(ctx context.Context, r UpRequest) (*upState, *plan.Plan, error) {
 	old, err := readPlan(r.PlanFile)
 	if err != nil {
-		return UpResult{}, err
+		return nil, nil, err
 	}
-	r = old.Request.restore(r)
 	b := *a
 	b.opt.WorkDir = old.Request.WorkDir
-	s, err := b.begin(ctx, r)
+	s, err := b.begin(ctx, old.Request.restore(r))
 	if err != nil {
-		return UpResult{}, err
+		return nil, nil, err
 	}
-	defer s.release()
-	p, err := b.plan(s, nil)
-	if err != nil {
-		return UpResult{}, err
+	p, err := b.samePlan(ctx, s, old)
+	if err == nil {
+		err = b.preflight(ctx, s, p)
 	}
-	now, err := b.describePlan(s, p, nil)
 	if err != nil {
-		return UpResult{}, err
+		s.release()
+		return nil, nil, err
+	}
+	return s, p, nil
+}
+
+// samePlan makes a saved plan again, with its images; a MovedError: it would not
+// be the same.
+func (a *App) samePlan(ctx context.Context, s *upState, old PlanResult) (*plan.Plan, error) {
+	p, err := a.plan(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	now, err := a.describePlan(s, p, nil)
+	if err != nil {
+		return nil, err
 	}
 	if what := difference(old, now); what != "" {
-		return UpResult{}, &MovedError{File: r.PlanFile, What: what}
+		return nil, &MovedError{File: s.request.PlanFile, What: what}
 	}
-	if len(s.work.pull)+len(s.work.build) > 0 {
-		if err := b.finishImages(ctx, s); err != nil {
-			return UpResult{}, err
-		}
-		if p, err = b.plan(s, nil); err != nil {
-			return UpResult{}, err
-		}
+	if len(s.work.pull)+len(s.work.build) == 0 {
+		return p, nil
 	}
-	if err := b.preflight(ctx, s, p); err != nil {
-		return UpResult{}, err
+	if err := a.finishImages(ctx, s); err != nil {
+		return nil, err
 	}
-	return b.carryOut(ctx, s, p)
+	return a.plan(s, nil)
 }
 
 // difference tells in words where two plans part; empty when they are the same.

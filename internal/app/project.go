@@ -100,12 +100,12 @@ func (a *App) find(ctx context.Context, o ProjectOptions, q actual.Query) (*exis
 
 // findLocked is find for verbs that change something: it takes the project's
 // lock first. The caller releases it.
-func (a *App) findLocked(ctx context.Context, o ProjectOptions, q actual.Query, timeout time.Duration) (*existing, func(), error) {
+func (a *App) findLocked(ctx context.Context, o ProjectOptions, q actual.Query, timeout time.Duration, rehearsal bool) (*existing, func(), error) {
 	found, err := a.identify(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	release, err := a.lock(ctx, found.name, timeout)
+	release, err := a.lock(ctx, found.name, timeout, rehearsal)
 	if err != nil {
 		return nil, nil, err
 	}

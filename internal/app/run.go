@@ -70,11 +70,9 @@ func (a *App) prepareRun(ctx context.Context, r RunRequest) (*upState, error) {
 	s := &upState{engine: e, loaded: loaded, request: UpRequest{
 		Project: r.Project, Services: []string{r.Service}, NoDeps: r.NoDeps, Build: r.Build, Pull: r.Pull,
 		QuietPull: r.QuietPull, QuietBuild: r.QuietBuild, RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: !r.RemoveOrphans, DryRun: r.DryRun,
-	}, release: func() {}}
-	if !r.DryRun {
-		if s.release, err = a.lock(ctx, loaded.Project.Name, 0); err != nil {
-			return nil, err
-		}
+	}}
+	if s.release, err = a.lock(ctx, loaded.Project.Name, 0, r.DryRun); err != nil {
+		return nil, err
 	}
 	if err := a.compareStates(ctx, s); err != nil {
 		s.release()

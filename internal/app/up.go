@@ -26,22 +26,34 @@ type UpResult struct {
 // Up brings services to what the files say: images first, then one plan for
 // everything else.
 func (a *App) Up(ctx context.Context, r UpRequest) (UpResult, error) {
-	if r.PlanFile != "" {
-		return a.applySaved(ctx, r)
-	}
-	s, err := a.prepare(ctx, r)
+	s, p, err := a.decide(ctx, r)
 	if err != nil {
 		return UpResult{}, err
 	}
 	defer s.release()
-	p, err := a.consentedPlan(ctx, s)
-	if err != nil {
-		return UpResult{}, err
-	}
-	if err := a.preflight(ctx, s, p); err != nil {
-		return UpResult{}, err
-	}
 	return a.carryOut(ctx, s, p)
+}
+
+// decide comes to the plan that is to be carried out, the saved one where the
+// request names one, with its images here and nothing in its way. The caller
+// releases the lock.
+func (a *App) decide(ctx context.Context, r UpRequest) (*upState, *plan.Plan, error) {
+	if r.PlanFile != "" {
+		return a.decideSaved(ctx, r)
+	}
+	s, err := a.prepare(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := a.consentedPlan(ctx, s)
+	if err == nil {
+		err = a.preflight(ctx, s, p)
+	}
+	if err != nil {
+		s.release()
+		return nil, nil, err
+	}
+	return s, p, nil
 }
 
 // preflight refuses a plan that something stands in the way of, before anything
@@ -141,11 +153,9 @@ func (a *App) begin(ctx context.Context, r UpRequest) (*upState, error) {
 	if err := a.models(ctx, loaded.Project); err != nil {
 		return nil, err
 	}
-	s := &upState{request: r, engine: e, loaded: loaded, release: func() {}}
-	if !r.DryRun {
-		if s.release, err = a.lock(ctx, loaded.Project.Name, r.LockTimeout); err != nil {
-			return nil, err
-		}
+	s := &upState{request: r, engine: e, loaded: loaded}
+	if s.release, err = a.lock(ctx, loaded.Project.Name, r.LockTimeout, r.DryRun); err != nil {
+		return nil, err
 	}
 	if err := a.readStates(ctx, s); err != nil {
 		s.release()

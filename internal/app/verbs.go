@@ -92,7 +92,7 @@ func (a *App) Unpause(ctx context.Context, r ServicesRequest) error {
 
 // onExisting plans and carries out a verb on existing containers.
 func (a *App) onExisting(ctx context.Context, r ServicesRequest, make func(*existing, []engine.Container) (*plan.Plan, error)) error {
-	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout)
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout, r.DryRun)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (a *App) run(ctx context.Context, p *plan.Plan, opt execute.Options) error 
 
 // Remove removes stopped containers.
 func (a *App) Remove(ctx context.Context, r ServicesRequest) error {
-	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout)
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{}, r.LockTimeout, r.DryRun)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func names(list []engine.Container, running bool) string {
 // Down takes a project, or some of its services, away. It goes on past
 // failures and reports all of them.
 func (a *App) Down(ctx context.Context, r DownRequest) error {
-	found, release, err := a.findLocked(ctx, r.Project, actual.Query{Networks: true, Volumes: r.Volumes}, r.LockTimeout)
+	found, release, err := a.findLocked(ctx, r.Project, actual.Query{Networks: true, Volumes: r.Volumes}, r.LockTimeout, r.DryRun)
 	if err != nil {
 		return err
 	}

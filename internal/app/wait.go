@@ -15,6 +15,7 @@ type WaitRequest struct {
 	Services []string
 	// DownProject takes the project away when the first of them has stopped.
 	DownProject bool
+	DryRun      bool // take nothing away, but show what would be
 }
 
 // WaitResult is one container that has stopped.
@@ -29,7 +30,8 @@ type WaitResult struct {
 // Wait waits until the containers of services have stopped, and tells of each.
 // It returns the exit code of the first one that failed, or 0; with DownProject
 // it waits for one container and returns its code. Containers that do not run
-// have stopped already.
+// have stopped already. A rehearsal waits as well: only then is it known what
+// would be taken away.
 func (a *App) Wait(ctx context.Context, r WaitRequest, each func(WaitResult) error) (int, error) {
 	found, err := a.find(ctx, r.Project, actual.Query{})
 	if err != nil {
@@ -51,7 +53,7 @@ func (a *App) Wait(ctx context.Context, r WaitRequest, each func(WaitResult) err
 	if err != nil || !r.DownProject {
 		return code, err
 	}
-	return code, a.Down(ctx, DownRequest{Project: r.Project})
+	return code, a.Down(ctx, DownRequest{Project: r.Project, DryRun: r.DryRun})
 }
 
 // stopped is the end of a wait for one container.

@@ -32,6 +32,8 @@ type WatchRequest struct {
 	Scale       map[string]int // as up's
 	LockTimeout time.Duration
 	TakeOver    bool
+	// DryRun tells what each change would lead to and does nothing.
+	DryRun bool
 }
 
 const (
@@ -47,7 +49,11 @@ const (
 // `develop.watch` rules until the context ends or Control.Detach is closed, which
 // is no error. Containers are left running.
 func (a *App) Watch(ctx context.Context, r WatchRequest, c Control) error {
-	p, w, err := a.watcher(ctx, r, a.opt.Sink)
+	sink := a.opt.Sink
+	if r.DryRun {
+		sink = rehearsing(sink)
+	}
+	p, w, err := a.watcher(ctx, r, sink)
 	if err != nil {
 		return err
 	}
@@ -77,8 +83,12 @@ func (a *App) Watch(ctx context.Context, r WatchRequest, c Control) error {
 	}()
 	t := &watched{app: a, request: r, engine: e, files: files, project: p.Name, owners: map[string]watch.Owner{}}
 	var following sync.WaitGroup
-	following.Go(func() { t.followStarts(ctx, w.InitialSync) })
-	err = w.Run(ctx, t)
+	if r.DryRun && !r.NoUp {
+		w.InitialSync(p.ServiceNames()...) // no start will tell of them
+	} else {
+		following.Go(func() { t.followStarts(ctx, w.InitialSync) })
+	}
+	err = w.Run(ctx, t.target())
 	cancel()
 	following.Wait()
 	return err
@@ -107,7 +117,7 @@ func (a *App) watcher(ctx context.Context, r WatchRequest, sink event.Sink) (*ty
 func (r WatchRequest) up(services []string) UpRequest {
 	return UpRequest{
 		Project: r.Project, Services: services, NoDeps: true, Build: true, QuietBuild: r.Quiet, IgnoreOrphans: true,
-		Scale: r.Scale, LockTimeout: r.LockTimeout, TakeOver: r.TakeOver,
+		Scale: r.Scale, LockTimeout: r.LockTimeout, TakeOver: r.TakeOver, DryRun: r.DryRun,
 	}
 }
 
@@ -162,7 +172,7 @@ func (t *watched) Rebuild(ctx context.Context, services []string) error {
 	if _, err := t.app.Up(ctx, up); err != nil {
 		return err
 	}
-	if t.request.Prune {
+	if t.request.Prune && !t.request.DryRun {
 		t.prune(ctx, old)
 	}
 	return nil
@@ -208,7 +218,7 @@ func (t *watched) Restart(ctx context.Context, service string) error {
 	t.changing.Lock()
 	defer t.changing.Unlock()
 	return t.app.Restart(ctx, ServicesRequest{
-		Project: t.request.Project, Services: []string{service}, LockTimeout: t.request.LockTimeout,
+		Project: t.request.Project, Services: []string{service}, LockTimeout: t.request.LockTimeout, DryRun: t.request.DryRun,
 	})
 }
 

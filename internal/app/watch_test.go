@@ -326,6 +326,44 @@ volumes: {data: {}}
 	w.gives("web-1", "cat /data/app/d/b", "2")
 }
 
+func TestARehearsedWatchTellsWhatItWouldDoAndDoesNothing(t *testing.T) {
+	w := newWatching(t, map[string]string{
+		"Dockerfile": "FROM " + testengine.BusyboxImage + "\n", "src/a": "1", "src/b": "1", "conf/c": "1", "hook/h": "1",
+		"compose.yaml": `services:
+  web:
+    build: {context: ., network: none}
+    ` + stays + `    develop:
+      watch:
+        - {path: src, action: sync, target: /app, initial_sync: true}
+        - {path: conf, action: sync+restart, target: /conf}
+        - {path: hook, action: sync+exec, target: /hook, exec: {command: [touch, /seen]}}
+        - {path: Dockerfile, action: rebuild}
+`})
+	_, err := w.app.Up(t.Context(), app.UpRequest{Project: w.options()})
+	w.must(err)
+	before := w.inspect("web-1")
+	w.start(app.WatchRequest{DryRun: true, Prune: true})
+	w.tells("Would copy " + filepath.Join(w.dir, "src/b") + " to web:/app/b")
+	w.must(os.Remove(filepath.Join(w.dir, "src/a")))
+	w.tells("Would remove web:/app/a")
+	w.write("hook/h", "2")
+	w.tells("Would run in web: touch /seen")
+	w.write("conf/c", "2")
+	w.tells(`Service "web" restarted`)
+	w.write("Dockerfile", "FROM "+testengine.BusyboxImage+"\nENV X=y\n")
+	w.tells(`Service "web" rebuilt`)
+	for _, e := range w.told.Events() {
+		if happened := e.Kind == event.KindNotice && strings.Contains(e.Text, "web"); happened && !e.DryRun {
+			t.Errorf("told as if it had happened: %s", e.Text)
+		}
+	}
+	after := w.inspect("web-1")
+	if after.ID != before.ID || !after.StartedAt.Equal(before.StartedAt) {
+		t.Errorf("it is %s since %s, was %s since %s", after.ID, after.StartedAt, before.ID, before.StartedAt)
+	}
+	w.gives("web-1", "ls -d /app /conf /hook /seen 2>/dev/null; echo none", "none")
+}
+
 func TestWatchWithNothingToWatchIsRefusedBeforeAnythingIsDone(t *testing.T) {
 	w := newWatching(t, map[string]string{"compose.yaml": "services:\n  web:\n    image: " + testengine.BusyboxImage + "\n"})
 	request := app.WatchRequest{Project: w.options()}

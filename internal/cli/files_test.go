@@ -74,23 +74,19 @@ func TestExportWritesAWholeFileOrNone(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRehearsedIsNotDone(t *testing.T) {
-	for _, line := range []string{
-		"watch", "wait --down-project web",
-	} {
+func TestRehearsalsAreAskedFor(t *testing.T) {
+	for _, line := range []string{"build", "pull", "push", "watch", "wait --down-project web"} {
 		w := newWorld(t, append([]string{"--dry-run"}, strings.Fields(line)...)...)
-		if code := w.run(); code != 1 || len(w.app.requests) > 0 || !strings.Contains(w.stderr.String(), "cannot be rehearsed: leave out --dry-run\n") {
-			t.Errorf("%s: exit code %d, %s", line, code, w.stderr.String())
-		}
-	}
-	for _, line := range []string{"build", "pull", "push"} {
-		w := newWorld(t, "--dry-run", line)
 		if code := w.run(); code != 0 {
 			t.Errorf("%s: exit code %d, %s", line, code, w.stderr.String())
 		}
 		var dry bool
 		switch r := w.last(t).(type) {
 		case app.BuildRequest:
+			dry = r.DryRun
+		case app.WatchRequest:
+			dry = r.DryRun
+		case app.WaitRequest:
 			dry = r.DryRun
 		case app.PullRequest:
 			dry = r.DryRun

@@ -19,9 +19,6 @@ const (
 	groupOther   = "other"
 )
 
-// noRehearsal marks the commands that cannot show what they would do.
-const noRehearsal = "berth:no-rehearsal"
-
 // usesProject marks the commands for which the settings are read first.
 const usesProject = "berth:uses-project"
 
@@ -211,9 +208,6 @@ func hasCommand(root *cobra.Command, name string) bool {
 func (s *session) prepare(cmd *cobra.Command, _ []string) error {
 	s.flags.parsed(cmd.Root().Flags())
 	s.running = cmd
-	if _, ok := cmd.Annotations[noRehearsal]; ok && s.flags.dryRun {
-		return conflict(cmd, "%s cannot be rehearsed: leave out --dry-run", cmd.Name())
-	}
 	if _, ok := cmd.Annotations[usesProject]; !ok {
 		return nil
 	}
@@ -236,9 +230,6 @@ func (s *session) command(group string, cmd *cobra.Command) *cobra.Command {
 	}
 	return cmd
 }
-
-// cannotRehearse keeps a command from being carried out under --dry-run.
-func (s *session) cannotRehearse(cmd *cobra.Command) { cmd.Annotations[noRehearsal] = "yes" }
 
 func unknownCommand(root *cobra.Command, name string) error {
 	text := fmt.Sprintf("unknown command %q", name)

@@ -235,7 +235,7 @@ func runUp(ctx context.Context, s *session, use attacher, o upOptions) error {
 		use: use, notice: func(text string) { s.tell(event.KindNotice, text) }, warn: func(text string) { s.tell(event.KindWarning, text) },
 		request: app.WatchRequest{
 			Project: o.Project, Services: o.Services, NoUp: true, Prune: true, Quiet: o.QuietBuild, Scale: o.Scale,
-			LockTimeout: o.LockTimeout, TakeOver: o.TakeOver,
+			LockTimeout: o.LockTimeout, TakeOver: o.TakeOver, DryRun: o.DryRun,
 		},
 	}
 	if o.Watch {

@@ -29,10 +29,7 @@ of the first one that failed, or 0.`,
 
 	runF = runF.or(shown(s, "wait", runWait))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if r.DownProject && s.flags.dryRun {
-			return conflict(cmd, "wait --down-project cannot be rehearsed: leave out --dry-run")
-		}
-		r.Project, r.Services = s.project(), args
+		r.Project, r.Services, r.DryRun = s.project(), args, s.flags.dryRun
 		return runF(cmd.Context(), r)
 	}
 	return cmd

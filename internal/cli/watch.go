@@ -31,11 +31,11 @@ change, until Ctrl-C. The containers are left running.`,
 	flags.BoolVar(&r.Quiet, "quiet", false, "Do not show the output of builds")
 	addLockTimeout(flags, &r.LockTimeout)
 	addTakeOver(flags, &r.TakeOver)
-	s.cannotRehearse(cmd)
 
 	runF = runF.or(shown(s, "watch", runWatch))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		r.Project, r.Services, s.foreground = s.project(), args, true
+		r.DryRun = s.flags.dryRun
 		return runF(cmd.Context(), r)
 	}
 	return cmd

@@ -153,7 +153,7 @@ func (l *live) show(e event.Event) error {
 	case event.KindWarning:
 		l.print(warningLine(l.paint, e))
 	case event.KindNotice:
-		l.notice(e.Text)
+		l.notice(noticeLine(e))
 	case event.KindSummary:
 		if l.foreground {
 			l.endView()

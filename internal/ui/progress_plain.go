@@ -39,7 +39,7 @@ func (p *plainProgress) show(e event.Event) error {
 	case event.KindWarning:
 		return writeLine(p.w, warningLine(p.paint, e))
 	case event.KindNotice:
-		return writeLine(p.w, e.Text)
+		return writeLine(p.w, noticeLine(e))
 	case event.KindOutput:
 		return writeLine(p.out, outputLine(e))
 	case event.KindSummary:
@@ -77,6 +77,14 @@ func statusLine(e event.Event) string {
 		}
 	}
 	return b.String()
+}
+
+// noticeLine is the text, which says so where nothing was done.
+func noticeLine(e event.Event) string {
+	if e.DryRun {
+		return dryRunPrefix + e.Text
+	}
+	return e.Text
 }
 
 // warningLine is a warning with the resource it is about, if any.

@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/engine/enginetest"
+	"github.com/berth-dev/berth/internal/lock"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -209,6 +211,45 @@ func TestASavedPlanIsAppliedExactlyOrRefused(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("a plan may tell of the stack; its file has mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestRehearsalsWaitForNoWriterAndChangeNothing(t *testing.T) {
+	b := newBench(t, "db", "web")
+	b.up(shop)
+	release, err := lock.Acquire(t.Context(), lock.Options{Dir: lock.DefaultDir(), Endpoint: b.e.Endpoint(), Project: "shop", Command: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	}()
+	b.e.ResetCalls()
+	impatient := 50 * time.Millisecond
+	on := app.ServicesRequest{Force: true, Stop: true, LockTimeout: impatient, DryRun: true}
+	for name, rehearse := range map[string]func(*app.App) error{
+		"up": func(a *app.App) error {
+			_, err := a.Up(t.Context(), app.UpRequest{ForceRecreate: true, LockTimeout: impatient, DryRun: true})
+			return err
+		},
+		"stop":    func(a *app.App) error { return a.Stop(t.Context(), on) },
+		"restart": func(a *app.App) error { return a.Restart(t.Context(), on) },
+		"rm":      func(a *app.App) error { return a.Remove(t.Context(), on) },
+		"down": func(a *app.App) error {
+			return a.Down(t.Context(), app.DownRequest{Volumes: true, LockTimeout: impatient, DryRun: true})
+		},
+	} {
+		if err := rehearse(b.app(shop)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if calls := b.e.Mutations(); len(calls) > 0 {
+		t.Errorf("rehearsals changed something: %v", calls)
+	}
+	if err := b.app(shop).Stop(t.Context(), app.ServicesRequest{LockTimeout: impatient}); err == nil {
+		t.Error("a real stop must wait for the other writer")
 	}
 }
 

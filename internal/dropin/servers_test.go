@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,8 +21,14 @@ import (
 // serversRepository is the image with the real servers of this machine.
 const serversRepository = "berth-test/servers"
 
-// packages say which Debian packages have the programs.
-const packages = "apt-get install redis-server nginx-light nats-server postgresql"
+// unpacked is where the set-up unpacks the servers that are not installed.
+var unpacked = sync.OnceValue(func() string {
+	root, err := testengine.Root()
+	if err != nil {
+		return "/nonexistent"
+	}
+	return filepath.Join(root, "bin", "servers")
+})
 
 // servers is the image's name, made once per test process.
 var servers = sync.OnceValues(findServers)
@@ -60,7 +67,7 @@ func requireServers(t *testing.T) string {
 	testengine.Images(t)
 	found, err := servers()
 	if err != nil {
-		t.Skipf("needs real servers (%s): %v", packages, err)
+		t.Skipf("needs real servers, which testdata/setup/tools.sh unpacks: %v", err)
 	}
 	image := serversRepository + ":" + found.digest
 	if !testengine.Exists(t, "images", image) {
@@ -86,7 +93,11 @@ func findServers() (files, error) {
 			all = append(all, postgresShare(path)...)
 		}
 	}
-	all = append(all, "/etc/nginx/mime.types")
+	types, err := first("/etc/nginx/mime.types")
+	if err != nil {
+		return files{}, err
+	}
+	all = append(all, types)
 	slices.Sort(all)
 	all = slices.Compact(all)
 	sum := sha256.New()
@@ -104,17 +115,42 @@ func findServers() (files, error) {
 // find returns the program's path. Debian's wrappers of the PostgreSQL
 // clients are Perl, hence the places first.
 func (p program) find() (string, error) {
-	for _, place := range p.places {
-		if found, err := filepath.Glob(place); err == nil && len(found) > 0 {
-			return found[len(found)-1], nil
-		}
+	if found, err := first(p.places...); err == nil {
+		return found, nil
 	}
 	return exec.LookPath(p.name)
 }
 
+// first is the newest of the files that match the first pattern with any, among
+// the unpacked packages or else on this machine.
+func first(patterns ...string) (string, error) {
+	for _, root := range []string{unpacked(), "/"} {
+		for _, pattern := range patterns {
+			if found, err := filepath.Glob(filepath.Join(root, pattern)); err == nil && len(found) > 0 {
+				return found[len(found)-1], nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s: %w", patterns[0], fs.ErrNotExist)
+}
+
+// inImage is where a file of this machine or of an unpacked package goes.
+func inImage(path string) string {
+	if rest, ok := strings.CutPrefix(path, unpacked()); ok {
+		return rest
+	}
+	return path
+}
+
 // libraries are what the loader needs for a program; none for a static one.
 func libraries(path string) ([]string, error) {
-	out, err := exec.Command("ldd", path).CombinedOutput()
+	ldd := exec.Command("ldd", path)
+	places, err := filepath.Glob(filepath.Join(unpacked(), "usr/lib/*-linux-gnu"))
+	if err != nil {
+		return nil, err
+	}
+	ldd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(places, ":"))
+	out, err := ldd.CombinedOutput()
 	if strings.Contains(string(out), "not a dynamic executable") {
 		return nil, nil
 	}
@@ -128,8 +164,9 @@ func libraries(path string) ([]string, error) {
 // libraries that it loads meanwhile.
 func postgresShare(postgres string) []string {
 	version := filepath.Base(filepath.Dir(filepath.Dir(postgres)))
+	share := filepath.Join(filepath.Dir(postgres), "../../../../share/postgresql", version)
 	var out []string
-	for _, pattern := range []string{"/usr/share/postgresql/" + version + "/*", "/usr/share/postgresql/" + version + "/*/*",
+	for _, pattern := range []string{share + "/*", share + "/*/*",
 		filepath.Join(filepath.Dir(postgres), "..", "lib", "dict_snowball.so"), filepath.Join(filepath.Dir(postgres), "..", "lib", "plpgsql.so")} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
@@ -156,7 +193,7 @@ func buildServers(t *testing.T, image string, paths []string) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, path := range paths {
-		copyFile(t, path, filepath.Join(dir, "files", path))
+		copyFile(t, path, filepath.Join(dir, "files", inImage(path)))
 	}
 	// Programs in folders of their own are found through links in one folder.
 	links := filepath.Join(dir, "files", "opt", "servers")
@@ -166,7 +203,7 @@ func buildServers(t *testing.T, image string, paths []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Symlink(path, filepath.Join(links, p.name)); err != nil {
+		if err := os.Symlink(inImage(path), filepath.Join(links, p.name)); err != nil {
 			t.Fatal(err)
 		}
 	}

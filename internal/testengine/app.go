@@ -24,7 +24,7 @@ func appRecipes(engine Engine) ([]recipe, error) {
 // compileApp returns the program's bytes. The processes share one file, so
 // that an unchanged program is not linked again.
 func compileApp(engine Engine) ([]byte, error) {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return nil, err
 	}

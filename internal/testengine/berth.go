@@ -89,7 +89,7 @@ func build() (string, error) {
 	if path := os.Getenv(BinaryVariable); path != "" {
 		return path, nil
 	}
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -160,9 +160,9 @@ func goBuild(dir, output, pkg string, env ...string) error {
 	return nil
 }
 
-// moduleRoot is the folder of go.mod, upwards from the working directory,
+// Root is the folder of go.mod, upwards from the working directory,
 // which `go test` sets to the tested package's folder.
-func moduleRoot() (string, error) {
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

@@ -60,7 +60,7 @@ func skeleton() []file {
 // staticBusybox finds a busybox that needs no other file: the set-up puts one
 // into bin/ of the source tree.
 func staticBusybox() (string, error) {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}

@@ -95,7 +95,7 @@ func waitForRegistry(t testing.TB, address string) {
 // registryProgram finds what the set-up has put into bin/, or what is
 // installed.
 func registryProgram() (string, error) {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}

@@ -67,11 +67,22 @@ func (a *App) Copy(ctx context.Context, r CopyRequest, stdin io.Reader, stdout i
 	if fromPath == "-" && len(list) > 1 {
 		return &UsageError{"an archive from standard input goes to one container only: choose it with --index"}
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, c := range list {
-		g.Go(func() error { return a.copyTo(ctx, r, c, fromPath, toPath, stdin) })
+	return a.copyToAll(ctx, r, list, fromPath, toPath, stdin)
+}
+
+// copyToAll copies into containers side by side. What fails in one of them keeps
+// none of the others from their copies.
+func (a *App) copyToAll(ctx context.Context, r CopyRequest, list []engine.Container, source, destination string, stdin io.Reader) error {
+	failures := make([]error, len(list))
+	var g errgroup.Group
+	for i, c := range list {
+		g.Go(func() error {
+			failures[i] = a.copyTo(ctx, r, c, source, destination, stdin)
+			return nil
+		})
 	}
-	return g.Wait()
+	_ = g.Wait() // the failures are kept, each
+	return errors.Join(failures...)
 }
 
 // splitServicePath divides SERVICE:PATH; a path of this machine gives no service.

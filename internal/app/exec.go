@@ -111,27 +111,33 @@ func (f *existing) running(service string, index int) (engine.Container, error) 
 	if err != nil {
 		return engine.Container{}, err
 	}
-	var why string
-	for _, c := range list {
+	var first *engine.Container
+	for i, c := range list {
 		switch {
 		case index > 0 && numberOf(c) != index:
 		case c.State == engine.Running:
 			return c, nil
-		case why == "":
-			why = fmt.Sprintf("%s is %s", c.Name, c.State)
+		case first == nil:
+			first = &list[i]
 		}
 	}
 	switch {
-	case why == "" && index > 0:
-		why = fmt.Sprintf("it has no container with index %d", index)
-	case why == "":
-		why = "it has no container"
+	case first != nil:
+		return engine.Container{}, notRunning(service, *first)
+	case index > 0:
+		return engine.Container{}, fmt.Errorf("service %q is not running: it has no container with index %d", service, index)
 	}
-	return engine.Container{}, fmt.Errorf("service %q is not running: %s", service, why)
+	return engine.Container{}, fmt.Errorf("service %q is not running: it has no container", service)
 }
 
-// resolveEnv completes entries without a value from the environment; those that
-// are not set there are left out.
+// notRunning says of a service's container that it does not run.
+func notRunning(service string, c engine.Container) error {
+	return fmt.Errorf("service %q is not running: %s is %s", service, c.Name, c.State)
+}
+
+// resolveEnv completes entries without a value from the environment. One that is
+// not set there stays without a value, which takes the variable away from the
+// process even if the container has it.
 func (a *App) resolveEnv(o ProjectOptions, entries []string) ([]string, error) {
 	var known map[string]string
 	var out []string
@@ -148,8 +154,9 @@ func (a *App) resolveEnv(o ProjectOptions, entries []string) ([]string, error) {
 			}
 		}
 		if value, set := known[key]; set {
-			out = append(out, key+"="+value)
+			entry = key + "=" + value
 		}
+		out = append(out, entry)
 	}
 	return out, nil
 }

@@ -44,7 +44,7 @@ type held struct {
 	control Control
 	// stay leaves the container running when the context ends.
 	stay bool
-	// patience is how long the process has for ending after a SIGINT, which it
+	// patience is how long the process has for ending after a signal, which it
 	// may just as well ignore, before it is stopped.
 	patience time.Duration
 
@@ -118,15 +118,10 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 }
 
 // handOn gives a signal to the process. One that asks berth to end stops the
-// container, with a limit in time.
+// container if the process has not ended of it in its time.
 func (h *held) handOn(ctx context.Context, name string) {
-	switch {
-	case h.stay:
-	case name == "SIGINT":
+	if !h.stay {
 		h.late = time.After(h.patience)
-	default:
-		h.end(ctx)
-		return
 	}
 	go h.signal(ctx, name)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
@@ -50,7 +51,16 @@ type imageWork struct {
 	build []string // services
 	// replaced are the IDs of images whose names went to other images.
 	replaced []string
+	// missing are the images that are not here and may not be had.
+	missing []plan.Problem
 }
+
+// missingImage is an image that a service needs and that may neither be pulled
+// nor built.
+type missingImage struct{ service, key, text string }
+
+// Error names the service.
+func (e *missingImage) Error() string { return "service " + e.service + ": " + e.text }
 
 // finishImages pulls and builds what is to be pulled and built, and works out the
 // desired state again with what came of it.
@@ -166,7 +176,10 @@ func (a *App) imageWork(ctx context.Context, s *upState, refs []string) (imageWo
 		ref := desired.ImageName(p, svc, sep)
 		image, local := images[ref]
 		todo, err := decideImage(svc, image, local, builders[ref], s.request)
+		var missing *missingImage
 		switch {
+		case errors.As(err, &missing):
+			w.missing = append(w.missing, plan.Problem{Where: "services." + name + "." + missing.key, Text: missing.text})
 		case err != nil:
 			return w, err
 		case todo.build:
@@ -299,7 +312,7 @@ func decideImage(svc types.ServiceConfig, image engine.Image, local bool, builde
 	case svc.Image == "" && !local && buildable:
 		return imageDecision{build: true}, nil
 	case svc.Image == "" && !local:
-		return imageDecision{}, fmt.Errorf("service %s: its image has not been built, and --no-build forbids it", svc.Name)
+		return imageDecision{}, &missingImage{svc.Name, "build", "its image has not been built, and --no-build forbids it"}
 	case svc.Image == "":
 		return imageDecision{}, nil
 	case policy == types.PullPolicyAlways:
@@ -315,7 +328,7 @@ func decideImage(svc types.ServiceConfig, image engine.Image, local bool, builde
 	case len(builders) > 0: // it comes with theirs
 		return imageDecision{}, nil
 	}
-	return imageDecision{}, fmt.Errorf("service %s: image %s is not here and its pull policy is %q", svc.Name, svc.Image, policy)
+	return imageDecision{}, &missingImage{svc.Name, "image", fmt.Sprintf("image %s is not here and its pull policy is %q", svc.Image, policy)}
 }
 
 // isOlder tells whether a local image is due for a pull. What a reference by

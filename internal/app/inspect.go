@@ -3,17 +3,16 @@ package app
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/pkg/labels"
 	"golang.org/x/sync/errgroup"
-
-	"time"
 )
 
 // Ps lists the containers of a project.
@@ -36,7 +35,7 @@ func (a *App) Ps(ctx context.Context, r PsRequest) ([]engine.Container, error) {
 		switch {
 		case len(r.Services) > 0 && !contains(r.Services, name):
 		case orphan && !r.Orphans:
-		case labels.IsOneOff(c.Labels) && !c.IsRunning() && !r.All:
+		case labels.IsOneOff(c.Labels) && !r.All && len(wanted) == 0:
 		case len(wanted) > 0 && !contains(wanted, string(c.State)):
 		case len(wanted) == 0 && !r.All && !c.IsRunning():
 		default:
@@ -82,7 +81,7 @@ func (a *App) List(ctx context.Context, r ListRequest) ([]ProjectSummary, error)
 	}
 	byProject := map[string][]engine.Container{}
 	for _, c := range list {
-		if !labels.IsOneOff(c.Labels) && (r.All || c.State == engine.Running) {
+		if !labels.IsHook(c.Labels) && (r.All || c.IsRunning()) {
 			byProject[c.Labels[labels.Project]] = append(byProject[c.Labels[labels.Project]], c)
 		}
 	}
@@ -98,25 +97,26 @@ func (a *App) List(ctx context.Context, r ListRequest) ([]ProjectSummary, error)
 	return out, nil
 }
 
-func nameFilters(filters []string) ([]string, error) {
-	var out []string
+// nameFilters reads the patterns of --filter name=..., which are regular
+// expressions as those of the engine are.
+func nameFilters(filters []string) ([]*regexp.Regexp, error) {
+	var out []*regexp.Regexp
 	for _, f := range filters {
 		key, value, ok := strings.Cut(f, "=")
 		if !ok || key != "name" {
 			return nil, &UsageError{"--filter " + f + ": only name=VALUE is known"}
 		}
-		out = append(out, value)
+		pattern, err := regexp.Compile(value)
+		if err != nil {
+			return nil, &UsageError{"--filter " + f + ": " + err.Error()}
+		}
+		out = append(out, pattern)
 	}
 	return out, nil
 }
 
-func matchesAny(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if strings.Contains(name, p) {
-			return true
-		}
-	}
-	return false
+func matchesAny(patterns []*regexp.Regexp, name string) bool {
+	return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(name) })
 }
 
 // combined counts containers by state: "exited(1), running(2)".
@@ -161,7 +161,7 @@ func (a *App) Images(ctx context.Context, r ImagesRequest) ([]ImageRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := found.withOneOffs(r.Services)
+	list, err := found.all(r.Services)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +250,9 @@ func (a *App) Port(ctx context.Context, r PortRequest) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !c.IsRunning() {
+		return "", notRunning(r.Service, c)
+	}
 	protocol := strings.ToLower(r.Protocol)
 	if protocol == "" {
 		protocol = "tcp"
@@ -288,19 +291,20 @@ type TopEntry struct {
 	engine.ProcessList
 }
 
-// Top lists the processes of running containers.
+// Top lists the processes of running containers, those of `run` and of services
+// that the files no longer have included.
 func (a *App) Top(ctx context.Context, r TopRequest) ([]TopEntry, error) {
 	found, err := a.find(ctx, r.Project, actual.Query{})
 	if err != nil {
 		return nil, err
 	}
-	list, err := found.replicas(r.Services)
+	list, err := found.all(r.Services)
 	if err != nil {
 		return nil, err
 	}
 	var running []engine.Container
 	for _, c := range list {
-		if c.State == engine.Running {
+		if c.IsRunning() {
 			running = append(running, c)
 		}
 	}
@@ -315,47 +319,6 @@ func (a *App) Top(ctx context.Context, r TopRequest) ([]TopEntry, error) {
 		})
 	}
 	return out, g.Wait()
-}
-
-// LogSink takes what Logs reads.
-type LogSink = logs.Sink
-
-// Logs reads the output of containers into a sink.
-func (a *App) Logs(ctx context.Context, r LogsRequest, sink LogSink) error {
-	opt, err := logOptions(r)
-	if err != nil {
-		return err
-	}
-	found, err := a.find(ctx, r.Project, actual.Query{})
-	if err != nil {
-		return err
-	}
-	if err := found.check(r.Services); err != nil {
-		return err
-	}
-	opt.Project = found.state.Project
-	if len(opt.Services) == 0 && found.model.Known != nil {
-		opt.Services = sortedKeys(found.model.Known)
-	}
-	if r.Follow {
-		opt.StopWhenDone = true
-		return logs.Follow(ctx, a.engine, opt, sink)
-	}
-	return logs.Print(ctx, a.engine, logs.Select(found.state.Containers, opt), opt, sink)
-}
-
-func logOptions(r LogsRequest) (logs.Options, error) {
-	opt := logs.Options{Services: r.Services, Index: r.Index}
-	var err error
-	now := time.Now()
-	if opt.Since, err = logs.ParseTime("--since", r.Since, now); err != nil {
-		return opt, err
-	}
-	if opt.Until, err = logs.ParseTime("--until", r.Until, now); err != nil {
-		return opt, err
-	}
-	opt.Tail, err = logs.ParseTail("--tail", r.Tail)
-	return opt, err
 }
 
 // ConfigResult is what `config` prints.

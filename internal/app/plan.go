@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -212,7 +213,7 @@ func (a *App) samePlan(ctx context.Context, s *upState, old PlanResult) (*plan.P
 
 // difference tells in words where two plans part; empty when they are the same.
 func difference(old, now PlanResult) string {
-	if old.Fingerprint == now.Fingerprint && len(old.Steps) == len(now.Steps) {
+	if old.Fingerprint == now.Fingerprint && sameSteps(old.Steps, now.Steps) {
 		return ""
 	}
 	was := map[string]bool{}
@@ -232,4 +233,15 @@ func difference(old, now PlanResult) string {
 		}
 	}
 	return "what the steps would do has changed"
+}
+
+// sameSteps compares all that is shown of steps, in the form that is saved: what
+// somebody has read and agreed to is what is carried out.
+func sameSteps(old, now []plan.Step) bool {
+	was, err := json.Marshal(old)
+	if err != nil {
+		return false
+	}
+	is, err := json.Marshal(now)
+	return err == nil && bytes.Equal(was, is)
 }

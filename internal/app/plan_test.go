@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/engine/enginetest"
 	"github.com/berth-dev/berth/internal/lock"
+	"github.com/berth-dev/berth/pkg/event"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -34,6 +36,24 @@ func newBench(t *testing.T, images ...string) *bench {
 
 // app is a process of its own on the project with these files.
 func (b *bench) app(compose string) *app.App { return newApp(b.t, b.e, b.dir, compose) }
+
+// telling is app with somebody who listens.
+func (b *bench) telling(compose string, sink event.Sink) *app.App {
+	b.app(compose) // writes the files
+	return app.New(app.Options{
+		Engine: func() (app.Engine, error) { return b.e, nil }, WorkDir: b.dir, Version: "test", Sink: sink,
+	})
+}
+
+// failCopies makes the engine refuse copies into one container.
+func (b *bench) failCopies(id string, err error) {
+	b.e.FailOn(func(c enginetest.Call) error {
+		if c.Method == "CopyTo" && slices.Contains(c.Args, id) {
+			return err
+		}
+		return nil
+	})
+}
 
 func (b *bench) up(compose string) {
 	b.t.Helper()

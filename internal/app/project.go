@@ -14,6 +14,7 @@ import (
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/remote"
 	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/consts"
 )
 
 // options turns a verb's project choice into what the loader takes.
@@ -116,20 +117,31 @@ func (a *App) findLocked(ctx context.Context, o ProjectOptions, q actual.Query, 
 	return found, release, nil
 }
 
-// identify loads the project's files. With -p and no file the name is enough.
+// identify finds out which project is meant. With -p and no -f the name is
+// enough: files that happen to lie here need not be this project's. Otherwise the
+// files tell; where they cannot be read COMPOSE_PROJECT_NAME is enough as well.
 func (a *App) identify(ctx context.Context, o ProjectOptions) (*existing, error) {
 	opt := a.options(o)
 	opt.AllResources = true
-	loaded, err := project.Load(ctx, opt)
-	switch {
-	case err == nil:
-		a.warn(loaded.Warnings...)
-		return &existing{name: loaded.Project.Name, loaded: loaded}, nil
-	case errors.Is(err, project.ErrNoConfig) && len(o.Files) == 0:
+	if o.Name != "" && len(o.Files) == 0 {
 		name, err := project.Name(ctx, opt)
 		return &existing{name: name}, err
 	}
-	return nil, err
+	loaded, err := project.Load(ctx, opt)
+	if err == nil {
+		a.warn(loaded.Warnings...)
+		return &existing{name: loaded.Project.Name, loaded: loaded}, nil
+	}
+	none := errors.Is(err, project.ErrNoConfig)
+	env, settingsErr := a.Settings(o)
+	if settingsErr != nil || env[consts.ComposeProjectName] == "" || none && len(o.Files) > 0 {
+		return nil, err
+	}
+	if !none {
+		a.warn(fmt.Sprintf("going by %s alone: %s", consts.ComposeProjectName, err))
+	}
+	name, err := project.Name(ctx, opt)
+	return &existing{name: name}, err
 }
 
 // read takes the snapshot of an identified project and completes its model.
@@ -196,10 +208,25 @@ func (f *existing) replicas(services []string) ([]engine.Container, error) {
 	for _, c := range f.state.Containers {
 		name := c.Labels[labels.Service]
 		switch {
-		case labels.IsOneOff(c.Labels) || labels.IsHook(c.Labels):
+		case !isReplica(c.Labels):
 		case len(services) > 0 && !contains(services, name):
 		case len(services) == 0 && f.model.Known != nil && !f.model.Known[name]:
 		default:
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// all are the containers of the named services, or of the whole project: those
+// of `run` and of services that the files no longer have included.
+func (f *existing) all(services []string) ([]engine.Container, error) {
+	if err := f.check(services); err != nil {
+		return nil, err
+	}
+	var out []engine.Container
+	for _, c := range f.state.Containers {
+		if !labels.IsHook(c.Labels) && (len(services) == 0 || contains(services, c.Labels[labels.Service])) {
 			out = append(out, c)
 		}
 	}

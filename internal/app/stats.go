@@ -37,7 +37,7 @@ func (a *App) Stats(ctx context.Context, r StatsRequest, each func([]StatsRow) e
 	if err != nil {
 		return err
 	}
-	list, err := found.replicas(r.Services)
+	list, err := found.all(r.Services)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (m *measuring) live(ctx context.Context, found *existing, list []engine.Con
 			if found.state, err = actual.Read(ctx, m.app.engine, actual.Query{Project: project}); err != nil {
 				return err
 			}
-			if list, err = found.replicas(nil); err != nil {
+			if list, err = found.all(nil); err != nil {
 				return err
 			}
 			m.follow(streaming, &running, list)

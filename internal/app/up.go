@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/berth-dev/berth/internal/actual"
@@ -69,7 +70,7 @@ func (a *App) preflight(ctx context.Context, s *upState, p *plan.Plan) error {
 // obstacles are a plan's own problems and those that a look at the whole engine
 // and the host shows.
 func (a *App) obstacles(ctx context.Context, s *upState, p *plan.Plan) ([]plan.Problem, error) {
-	found := append([]plan.Problem(nil), p.Problems...)
+	found := append(slices.Clone(s.work.missing), p.Problems...)
 	gaps, err := a.gaps(ctx, s, p)
 	if err != nil {
 		return nil, err
@@ -168,6 +169,9 @@ func (a *App) begin(ctx context.Context, r UpRequest) (*upState, error) {
 func (a *App) compareStates(ctx context.Context, s *upState) error {
 	if err := a.readStates(ctx, s); err != nil {
 		return err
+	}
+	if len(s.work.missing) > 0 {
+		return &problems{s.work.missing}
 	}
 	return a.finishImages(ctx, s)
 }

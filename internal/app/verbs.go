@@ -58,9 +58,13 @@ func (f *existing) withRestartDependents(list []engine.Container) []engine.Conta
 	return list
 }
 
-// Kill sends a signal to running containers.
+// Kill sends a signal to running containers, those of `run` included.
 func (a *App) Kill(ctx context.Context, r ServicesRequest) error {
-	return a.onExisting(ctx, r, func(f *existing, list []engine.Container) (*plan.Plan, error) {
+	return a.onExisting(ctx, r, func(f *existing, _ []engine.Container) (*plan.Plan, error) {
+		list, err := f.withOneOffs(r.Services)
+		if err != nil {
+			return nil, err
+		}
 		signal := r.Signal
 		if signal == "" {
 			signal = "SIGKILL"

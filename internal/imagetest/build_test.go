@@ -25,7 +25,7 @@ func TestUpBuildsWhatItIsToldTo(t *testing.T) {
 	f := newFixture(t)
 	f.write("compose.yaml", "services:\n  web: {build: ., command: "+loop+", stop_grace_period: 1s}\n")
 	f.write("Dockerfile", "FROM BUSYBOX\nLABEL round=NAME1\n")
-	f.fails([]string{"service web: its image has not been built, and --no-build forbids it"}, "up", "-d", "--no-build")
+	f.fails([]string{"services.web.build: its image has not been built, and --no-build forbids it"}, "up", "-d", "--no-build")
 	f.must("create")
 	if f.label("NAME-web", "round") != f.name+"1" {
 		t.Error("create did not build what was missing")

@@ -45,7 +45,7 @@ func TestPullPoliciesDecideWhetherTheRegistryIsAsked(t *testing.T) {
 		return g.count("/v2/app/")
 	}
 	f.use("    pull_policy: never\n")
-	f.fails([]string{`service web: image REG/app:1 is not here and its pull policy is "never"`}, "up", "-d")
+	f.fails([]string{`services.web.image: image REG/app:1 is not here and its pull policy is "never"`}, "up", "-d")
 	f.use("    pull_policy: missing\n")
 	if asked() == 0 || asked() != 0 {
 		t.Error("policy missing: the registry is asked only while the image is not here")

@@ -51,6 +51,7 @@ type held struct {
 	ending  bool
 	stopped chan error // of the request that stops it
 	late    <-chan time.Time
+	asked   bool // to end, by more than a SIGINT
 }
 
 // outcome is the end of a container.
@@ -86,7 +87,7 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 				return 1, true, outErr
 			case outErr != nil && over == nil:
 				err = outErr
-				h.end(whole) // nobody reads what it writes, or the engine is lost
+				h.end(whole, engine.StopOptions{}) // nobody reads what it writes, or the engine is lost
 			}
 		case <-h.joined.detached:
 			return 0, true, nil
@@ -97,14 +98,14 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 			if h.stay {
 				return exitInterrupted, true, err
 			}
-			h.end(whole)
+			h.end(whole, engine.StopOptions{})
 		case <-faster:
 			faster = nil
 			go h.signal(whole, "SIGKILL")
 		case name := <-h.control.Signals:
 			h.handOn(whole, name)
 		case <-h.late:
-			h.end(whole)
+			h.end(whole, h.lateStop())
 		case stopErr := <-h.stopped:
 			if stopErr != nil {
 				return 1, false, errors.Join(err, stopErr)
@@ -122,18 +123,28 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 func (h *held) handOn(ctx context.Context, name string) {
 	if !h.stay {
 		h.late = time.After(h.patience)
+		h.asked = h.asked || name != "SIGINT"
 	}
 	go h.signal(ctx, name)
 }
 
-// end stops the container as its service says.
-func (h *held) end(ctx context.Context) {
+// lateStop is how a container is stopped that has not ended of a signal: at once
+// if it was asked to end.
+func (h *held) lateStop() engine.StopOptions {
+	if h.asked {
+		return engine.StopOptions{Timeout: new(time.Duration)}
+	}
+	return engine.StopOptions{}
+}
+
+// end stops the container, by default as its service says.
+func (h *held) end(ctx context.Context, opt engine.StopOptions) {
 	if h.ending {
 		return
 	}
 	h.ending, h.late = true, nil
 	go func() {
-		err := h.app.engine.StopContainer(ctx, h.id, engine.StopOptions{})
+		err := h.app.engine.StopContainer(ctx, h.id, opt)
 		if errors.Is(err, engine.ErrNotFound) {
 			err = nil
 		}

@@ -86,7 +86,7 @@ func downContainers(m Model, a *actual.State, opt DownOptions) []engine.Containe
 			if wanted(opt.Services, service) {
 				out = append(out, c)
 			}
-		case m.Known == nil || m.Known[service] || opt.RemoveOrphans:
+		case m.Known == nil || m.Active[service] || opt.RemoveOrphans && !m.Known[service]:
 			out = append(out, c)
 		}
 	}

@@ -26,17 +26,21 @@ type Model struct {
 	Checked map[string]bool
 	// Providers are the services that external providers run.
 	Providers map[string]engine.Provider
-	// Known names every service the files declare; nil without files.
-	Known map[string]bool
+	// Known names every service the files declare, for the question of what is an
+	// orphan; Active those among them that are on, which is what a command without
+	// services works on. Both are nil without files.
+	Known, Active map[string]bool
 }
 
 // ModelOf reads the model from the desired state.
 func ModelOf(d *desired.State) Model {
 	m := Model{
 		Project: d.Project, DependsOn: map[string][]desired.Dependency{}, PreStop: map[string][]engine.Hook{},
-		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{}, Known: d.Known,
+		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{},
+		Known: d.Known, Active: map[string]bool{},
 	}
 	for _, svc := range d.Services {
+		m.Active[svc.Name] = true
 		m.DependsOn[svc.Name] = svc.DependsOn
 		m.PreStop[svc.Name] = svc.Config.PreStop
 		m.PostStart[svc.Name] = svc.Config.PostStart

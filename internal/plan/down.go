@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+	"slices"
 	"sort"
 	"time"
 
@@ -13,7 +15,9 @@ import (
 type DownOptions struct {
 	// Services restrict it to some services; empty means the whole project.
 	Services []string
-	// Volumes removes the volumes named in VolumeNames and anonymous ones.
+	// Volumes removes the volumes that the services concerned mount, anonymous
+	// ones included. Without files those in VolumeNames go, or, where it is empty,
+	// all that bear the project's label.
 	Volumes     bool
 	VolumeNames []string
 	// NetworkNames are the networks the files declare (not the external ones);
@@ -34,7 +38,6 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 		return nil, err
 	}
 	removed := map[string]string{} // container ID -> its removal
-	var all []string
 	stops := s.each(true, func(c engine.Container, needs []string) string {
 		stopped := ""
 		if c.IsRunning() {
@@ -44,14 +47,13 @@ func Down(m Model, a *actual.State, opt DownOptions) (*Plan, error) {
 			ID: nodeID(c, "remove"), Service: c.Labels[labels.Service],
 			Op: Remove{Container: refOf(c), Force: true, Volumes: opt.Volumes, Anonymous: anonymousOf(c, opt.Volumes)},
 		}, stopped)
-		all = append(all, removed[c.ID])
 		return stopped
 	})
 	s.providers(opt, stops)
-	downNetworks(s.p, a, opt, removed)
-	downVolumes(s.p, a, opt, all)
+	downNetworks(s.p, m, a, opt, removed)
+	downVolumes(s.p, m, a, opt, removed)
 	for _, ref := range opt.Images {
-		s.p.Add(Node{ID: "image/" + ref + "/remove", Op: RemoveImage{Ref: ref}}, all...)
+		s.p.Add(Node{ID: "image/" + ref + "/remove", Op: RemoveImage{Ref: ref}}, slices.Collect(maps.Values(removed))...)
 	}
 	return s.p, nil
 }
@@ -86,7 +88,7 @@ func downContainers(m Model, a *actual.State, opt DownOptions) []engine.Containe
 			if wanted(opt.Services, service) {
 				out = append(out, c)
 			}
-		case m.Known == nil || m.Known[service] || opt.RemoveOrphans:
+		case m.Known == nil || m.Active[service] || opt.RemoveOrphans && !m.Known[service]:
 			out = append(out, c)
 		}
 	}
@@ -108,7 +110,7 @@ func wanted(selected []string, service string) bool {
 
 // downNetworks removes the project's networks once their containers are gone.
 // With services named, only networks that no other container uses go.
-func downNetworks(p *Plan, a *actual.State, opt DownOptions, removed map[string]string) {
+func downNetworks(p *Plan, m Model, a *actual.State, opt DownOptions, removed map[string]string) {
 	names := make([]string, 0, len(a.Networks))
 	for name, n := range a.Networks {
 		if n.Labels[labels.Project] == p.Project && (len(opt.NetworkNames) == 0 || wanted(opt.NetworkNames, name)) {
@@ -132,17 +134,58 @@ func downNetworks(p *Plan, a *actual.State, opt DownOptions, removed map[string]
 		if len(opt.Services) > 0 && (others || len(needs) == 0) {
 			continue
 		}
+		onIt := func(c engine.Container) bool { _, on := c.Networks[name]; return on }
+		if !m.Networks[name] && inactiveUser(m, a, removed, onIt) != "" {
+			continue // it belongs to services that are not active
+		}
 		p.Add(Node{ID: "network/" + name + "/remove", Op: RemoveNetwork{ID: a.Networks[name].ID, Name: name}}, needs...)
 	}
 }
 
-func downVolumes(p *Plan, a *actual.State, opt DownOptions, needs []string) {
+// downVolumes removes volumes once all containers that go are gone. What a
+// container of an inactive service uses stays.
+func downVolumes(p *Plan, m Model, a *actual.State, opt DownOptions, removed map[string]string) {
 	if !opt.Volumes {
 		return
 	}
+	needs := slices.Collect(maps.Values(removed))
 	for _, name := range sortedKeys(a.Volumes) {
-		if wanted(opt.VolumeNames, name) && (len(opt.VolumeNames) > 0 || a.Volumes[name].Labels[labels.Project] == p.Project) {
-			p.Add(Node{ID: "volume/" + name + "/remove", Op: RemoveVolume{Name: name}}, needs...)
+		if !m.removesVolume(a.Volumes[name], opt) {
+			continue
+		}
+		if user := inactiveUser(m, a, removed, func(c engine.Container) bool { return mountsVolume(c, name) }); user != "" {
+			p.warn("volume %s stays: %s uses it, whose service is not active", name, user)
+			continue
+		}
+		p.Add(Node{ID: "volume/" + name + "/remove", Op: RemoveVolume{Name: name}}, needs...)
+	}
+}
+
+// removesVolume tells whether down with volumes takes a volume.
+func (m Model) removesVolume(v engine.Volume, opt DownOptions) bool {
+	if m.Volumes == nil {
+		return wanted(opt.VolumeNames, v.Name) && (len(opt.VolumeNames) > 0 || v.Labels[labels.Project] == m.Project)
+	}
+	for service, names := range m.Volumes {
+		if wanted(opt.Services, service) && slices.Contains(names, v.Name) {
+			return true
 		}
 	}
+	return false
+}
+
+func mountsVolume(c engine.Container, name string) bool {
+	return slices.ContainsFunc(c.Mounts, func(m engine.Mount) bool { return m.Type == "volume" && m.Name == name })
+}
+
+// inactiveUser names a container that stays because its service is not active
+// and that uses something; empty if there is none.
+func inactiveUser(m Model, a *actual.State, removed map[string]string, uses func(engine.Container) bool) string {
+	for _, c := range a.Containers {
+		service := c.Labels[labels.Service]
+		if _, goes := removed[c.ID]; !goes && m.Known[service] && !m.Active[service] && uses(c) {
+			return c.Name
+		}
+	}
+	return ""
 }

@@ -26,17 +26,30 @@ type Model struct {
 	Checked map[string]bool
 	// Providers are the services that external providers run.
 	Providers map[string]engine.Provider
-	// Known names every service the files declare; nil without files.
-	Known map[string]bool
+	// Known names every service the files declare, for the question of what is an
+	// orphan; Active those among them that are on, which is what a command without
+	// services works on. Both are nil without files.
+	Known, Active map[string]bool
+	// Volumes are the names of the volumes by the active service that mounts
+	// them, external ones left out; nil without files.
+	Volumes map[string][]string
+	// Networks names the networks that active services are on; nil without files.
+	Networks map[string]bool
 }
 
 // ModelOf reads the model from the desired state.
 func ModelOf(d *desired.State) Model {
 	m := Model{
 		Project: d.Project, DependsOn: map[string][]desired.Dependency{}, PreStop: map[string][]engine.Hook{},
-		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{}, Known: d.Known,
+		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{},
+		Known: d.Known, Active: map[string]bool{}, Volumes: volumesByService(d),
+		Networks: map[string]bool{},
+	}
+	for _, n := range d.Networks {
+		m.Networks[n.Spec.Name] = true
 	}
 	for _, svc := range d.Services {
+		m.Active[svc.Name] = true
 		m.DependsOn[svc.Name] = svc.DependsOn
 		m.PreStop[svc.Name] = svc.Config.PreStop
 		m.PostStart[svc.Name] = svc.Config.PostStart
@@ -46,6 +59,24 @@ func ModelOf(d *desired.State) Model {
 		}
 	}
 	return m
+}
+
+func volumesByService(d *desired.State) map[string][]string {
+	names := map[string]string{}
+	for _, v := range d.Volumes {
+		if !v.External {
+			names[v.Key] = v.Spec.Name
+		}
+	}
+	out := map[string][]string{}
+	for _, svc := range d.Services {
+		for _, m := range svc.Config.Volumes {
+			if name := names[m.Source]; name != "" {
+				out[svc.Name] = append(out[svc.Name], name)
+			}
+		}
+	}
+	return out
 }
 
 // ModelFromLabels reads the model from the labels of a project's containers,

@@ -279,3 +279,64 @@ func TestAPlanFileThatSomebodyHasEditedIsRefused(t *testing.T) {
 		t.Errorf("something was changed: %v", calls)
 	}
 }
+
+func TestServicesOfInactiveProfilesAreLeftAloneUnlessNamed(t *testing.T) {
+	files := `name: shop
+services:
+  web: {image: web}
+  tool: {image: web, profiles: [tools], volumes: [data:/data]}
+volumes: {data: {}}
+`
+	on := app.ProjectOptions{Profiles: []string{"tools"}}
+	for name, verb := range map[string]func(*app.App, []string) error{
+		"stop":    func(a *app.App, s []string) error { return a.Stop(t.Context(), app.ServicesRequest{Services: s}) },
+		"restart": func(a *app.App, s []string) error { return a.Restart(t.Context(), app.ServicesRequest{Services: s}) },
+		"kill":    func(a *app.App, s []string) error { return a.Kill(t.Context(), app.ServicesRequest{Services: s}) },
+		"pause":   func(a *app.App, s []string) error { return a.Pause(t.Context(), app.ServicesRequest{Services: s}) },
+		"rm": func(a *app.App, s []string) error {
+			return a.Remove(t.Context(), app.ServicesRequest{Services: s, Force: true, Stop: true})
+		},
+		"down -v": func(a *app.App, s []string) error {
+			return a.Down(t.Context(), app.DownRequest{Services: s, Volumes: true})
+		},
+	} {
+		b := newBench(t, "web")
+		if _, err := b.app(files).Up(t.Context(), app.UpRequest{Project: on}); err != nil {
+			t.Fatal(err)
+		}
+		tool := func() (calls string) {
+			for _, c := range b.e.Mutations() {
+				for _, word := range append(c.Args, c.Method) {
+					if word == toolID(b) || word == "shop_data" {
+						calls += c.String() + ", "
+					}
+				}
+			}
+			return calls
+		}
+		id := toolID(b)
+		b.e.ResetCalls()
+		err := verb(b.app(files), nil)
+		if name != "down -v" && err != nil { // that one says that the network is in use
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := tool(); got != "" || toolID(b) != id {
+			t.Errorf("%s without the profile touched it: %s", name, got)
+		}
+		if err := verb(b.app(files), []string{"tool"}); err != nil {
+			t.Errorf("%s tool: %v", name, err)
+		}
+		if toolID(b) == id && tool() == "" {
+			t.Errorf("%s tool did nothing", name)
+		}
+	}
+}
+
+// toolID is the ID of a container, empty when it is gone.
+func toolID(b *bench) string {
+	c, err := b.e.InspectContainer(b.t.Context(), "shop-tool-1")
+	if err != nil {
+		return ""
+	}
+	return c.ID
+}

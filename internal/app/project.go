@@ -199,7 +199,8 @@ func (f *existing) check(services []string) error {
 }
 
 // replicas are the containers of the named services, or of all services of the
-// files (of the project where there are no files); one-offs are left out.
+// files that are on (of the project where there are no files); one-offs are left
+// out.
 func (f *existing) replicas(services []string) ([]engine.Container, error) {
 	if err := f.check(services); err != nil {
 		return nil, err
@@ -210,7 +211,7 @@ func (f *existing) replicas(services []string) ([]engine.Container, error) {
 		switch {
 		case !isReplica(c.Labels):
 		case len(services) > 0 && !contains(services, name):
-		case len(services) == 0 && f.model.Known != nil && !f.model.Known[name]:
+		case len(services) == 0 && f.model.Known != nil && !f.model.Active[name]:
 		default:
 			out = append(out, c)
 		}

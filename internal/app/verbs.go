@@ -151,7 +151,8 @@ func (a *App) Remove(ctx context.Context, r ServicesRequest) error {
 	return a.run(ctx, p, execute.Options{KeepGoing: true, DryRun: r.DryRun})
 }
 
-// withOneOffs are the containers of services, those of `run` included.
+// withOneOffs are the containers of the named services, or of all that are on,
+// those of `run` included.
 func (f *existing) withOneOffs(services []string) ([]engine.Container, error) {
 	if err := f.check(services); err != nil {
 		return nil, err
@@ -159,7 +160,7 @@ func (f *existing) withOneOffs(services []string) ([]engine.Container, error) {
 	var out []engine.Container
 	for _, c := range f.state.Containers {
 		name := c.Labels[labels.Service]
-		if len(services) == 0 && (f.model.Known == nil || f.model.Known[name]) || contains(services, name) {
+		if len(services) == 0 && (f.model.Known == nil || f.model.Active[name]) || contains(services, name) {
 			out = append(out, c)
 		}
 	}

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -232,30 +233,34 @@ func (w *watcher) reconnect(ended engine.EventStream) (engine.EventStream, error
 		if openErr == nil {
 			return stream, nil
 		}
-		err = openErr
+		if !errors.Is(openErr, errOutOfTime) { // it says less than what went wrong before
+			err = openErr
+		}
 		pause = min(2*pause, lastRetry)
 	}
 	return engine.EventStream{}, err
 }
 
+// errOutOfTime ends an attempt to reconnect when the time for all of them is over.
+var errOutOfTime = errors.New("no answer in time")
+
 // reopen is one attempt of reconnect.
 func (w *watcher) reopen(limit time.Duration) (engine.EventStream, error) {
-	ctx, cancel := context.WithCancel(w.ctx)
-	timer := time.AfterFunc(limit, cancel)
+	ctx, cancel := context.WithCancelCause(w.ctx)
+	timer := time.AfterFunc(limit, func() { cancel(errOutOfTime) })
 	stream, err := w.open(ctx)
 	var list []engine.Container
 	if err == nil {
 		list, err = w.list(ctx)
 	}
+	if inTime := timer.Stop(); !inTime && w.ctx.Err() == nil {
+		err = errOutOfTime
+	}
 	if err != nil {
-		cancel()
+		cancel(nil)
 		return engine.EventStream{}, err
 	}
-	if !timer.Stop() {
-		cancel()
-		return engine.EventStream{}, w.lost(context.DeadlineExceeded)
-	}
-	context.AfterFunc(w.ctx, cancel)
+	context.AfterFunc(w.ctx, func() { cancel(nil) })
 	w.reconcile(list)
 	return stream, nil
 }

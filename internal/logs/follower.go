@@ -14,7 +14,7 @@ import (
 const (
 	// goneAfter is how long an engine may fail to answer before following ends
 	// with an error.
-	goneAfter = 12 * time.Second
+	goneAfter = 9 * time.Second
 	// firstRetry and lastRetry bound the pauses between attempts, which double.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 2 * time.Second

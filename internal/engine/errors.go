@@ -1,6 +1,9 @@
 package engine
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Kinds of engine errors, for errors.Is. Adapters wrap the engine's own text
 // with them.
@@ -13,6 +16,9 @@ var (
 	ErrInUse = errors.New("in use")
 	// ErrUnreachable: no engine answers at the address, or the connection broke.
 	ErrUnreachable = errors.New("engine unreachable")
+	// ErrSilent: the engine has stopped answering on connections that are open. It
+	// is an ErrUnreachable that there is no use in trying again.
+	ErrSilent = fmt.Errorf("%w: it does not answer", ErrUnreachable)
 	// ErrUnsupported: the engine's API version lacks what a key needs.
 	ErrUnsupported = errors.New("not supported by this engine")
 	// ErrDenied: a registry or the engine refused the credentials.

@@ -225,6 +225,9 @@ func (w *watcher) reconnect(ended engine.EventStream) (engine.EventStream, error
 	deadline := time.Now().Add(goneAfter)
 	pause := firstRetry
 	err := w.lost(ended.Err())
+	if errors.Is(err, engine.ErrSilent) {
+		return engine.EventStream{}, err
+	}
 	for time.Now().Before(deadline) {
 		if err := sleep(w.ctx, pause); err != nil {
 			return engine.EventStream{}, err

@@ -282,7 +282,7 @@ func (f *follower) persist(ctx context.Context, try func() error) error {
 		if failing.IsZero() || f.heard {
 			failing, pause = time.Now(), firstRetry
 		}
-		if time.Since(failing) > goneAfter {
+		if time.Since(failing) > goneAfter || errors.Is(err, engine.ErrSilent) {
 			return err
 		}
 		if err := sleep(ctx, pause); err != nil {

@@ -110,7 +110,11 @@ func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine,
 		transport.Proxy = nil
 		transport.DialContext = explained(helper.Dialer)
 	}
-	transport.DialContext = e.remember(dialer(transport))
+	e.beat = newPulse(func(ctx context.Context) error {
+		_, err := cli.Ping(ctx)
+		return err
+	})
+	transport.DialContext = e.beat.watch(e.remember(dialer(transport)))
 	e.cli = cli
 	return e, nil
 }

@@ -24,6 +24,7 @@ type Engine struct {
 	pinned   bool // DOCKER_API_VERSION was given
 	config   *configfile.ConfigFile
 	readFile func(string) ([]byte, error)
+	beat     *pulse
 
 	// dialFailure is why the last connection could not be opened; nil if it was.
 	dialFailure atomic.Pointer[error]

@@ -29,6 +29,9 @@ func (e *Engine) fail(op, name string, err error) error {
 	if errors.As(err, &translated) {
 		return err
 	}
+	if errors.Is(err, errMute) {
+		return e.silent(op, name)
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%s: %w", strings.TrimSpace(op+" "+name), err)
 	}

@@ -54,11 +54,19 @@ func (e *Engine) Events(ctx context.Context, filter engine.EventFilter) (engine.
 			end = nil
 		}
 		if end != nil {
-			end = &engine.Error{Op: op, Kind: engine.ErrUnreachable, Text: fmt.Sprintf(
-				"the event stream of the Docker engine at %s ended: %s", e.endpoint, oneLine(end))}
+			end = e.streamEnded(op, end)
 		}
 	}()
 	return engine.EventStream{C: out, Err: func() error { return end }}, nil
+}
+
+// streamEnded is the error for an event stream that ends by itself.
+func (e *Engine) streamEnded(op string, err error) error {
+	if errors.Is(err, errMute) {
+		return e.silent(op, "")
+	}
+	return &engine.Error{Op: op, Kind: engine.ErrUnreachable, Text: fmt.Sprintf(
+		"the event stream of the Docker engine at %s ended: %s", e.endpoint, oneLine(err))}
 }
 
 // endedStream is a stream without events.

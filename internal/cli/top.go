@@ -41,7 +41,7 @@ func runTop(ctx context.Context, s *session, use topper, r app.TopRequest) error
 	}
 	rows := make([]ui.TopRow, len(entries))
 	for i, e := range entries {
-		rows[i] = ui.TopRow{Name: e.Container, ProcessList: e.ProcessList}
+		rows[i] = ui.TopRow{Service: e.Service, Number: e.Number, ProcessList: e.ProcessList}
 	}
 	return ui.Top(t, rows)
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +50,37 @@ func TestPSHasDockerComposesTableAndFormats(t *testing.T) {
 			golden(t, name, r.out.Bytes())
 		})
 	}
+}
+
+// The expected text is what docker compose 2.40 prints of the same ports.
+func TestPortsAreInTheFormOfDockerPs(t *testing.T) {
+	tcp := func(ip string, published, target int) engine.Port {
+		return engine.Port{HostIP: ip, Published: published, Target: target, Protocol: "tcp"}
+	}
+	udp := func(published, target int) engine.Port {
+		return engine.Port{HostIP: "127.0.0.1", Published: published, Target: target, Protocol: "udp"}
+	}
+	const any4, any6 = "0.0.0.0", "::"
+	list := publishersOf([]engine.Port{
+		tcp(any6, 21402, 21402), tcp(any4, 21402, 21402), tcp("", 0, 7001), tcp(any6, 21300, 9000), tcp(any4, 21300, 9000),
+		tcp(any4, 21400, 21400), tcp(any6, 21400, 21400), tcp(any4, 21401, 21401), tcp(any6, 21401, 21401),
+		udp(21103, 83), udp(21104, 84), udp(21101, 81), udp(21102, 82), tcp("127.0.0.1", 21200, 80), tcp("", 0, 7000),
+	})
+	equal(t, portList(list), "7000-7001/tcp, 0.0.0.0:21400-21402->21400-21402/tcp, [::]:21400-21402->21400-21402/tcp, "+
+		"127.0.0.1:21200->80/tcp, 127.0.0.1:21101->81/udp, 127.0.0.1:21102->82/udp, 127.0.0.1:21103->83/udp, 127.0.0.1:21104->84/udp, "+
+		"0.0.0.0:21300->9000/tcp, [::]:21300->9000/tcp")
+	targets := make([]int, len(list))
+	for i, p := range list {
+		targets[i] = p.TargetPort
+	}
+	if want := []int{80, 81, 82, 83, 84, 7000, 7001, 9000, 9000, 21400, 21400, 21401, 21401, 21402, 21402}; !slices.Equal(targets, want) {
+		t.Errorf("publishers are in the order %v", targets)
+	}
+	if list[7].URL != any6 || list[9].URL != any4 {
+		t.Error("ports of the same number left the engine's order")
+	}
+	interrupted := []Publisher{{TargetPort: 5, Protocol: "tcp"}, {TargetPort: 1, Protocol: "tcp"}, {TargetPort: 2, Protocol: "tcp"}, {TargetPort: 2, Protocol: "udp"}}
+	equal(t, portList(interrupted), "1-2/tcp, 5/tcp, 2/udp")
 }
 
 func TestBadTemplatesNameTheFlag(t *testing.T) {

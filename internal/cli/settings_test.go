@@ -79,7 +79,7 @@ func TestPsUsesTheFormatOfDockersConfiguration(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"ps":                              "<a-1>\n",
-		"ps --format table":               "<a-1>\n",
+		"ps --format=":                    "<a-1>\n",
 		"ps --format {{.State}}":          "running\n",
 		"--config /nowhere ps -q":         "0123456789abcdef\n",
 		"--config " + dir + " ps":         "<a-1>\n",
@@ -94,6 +94,18 @@ func TestPsUsesTheFormatOfDockersConfiguration(t *testing.T) {
 		if code := w.run(); code != 0 || w.stdout.String() != want {
 			t.Errorf("%s: exit code %d, standard output %q, want %q; %s", line, code, w.stdout.String(), want, w.stderr.String())
 		}
+	}
+}
+
+func TestTheFormatTableIsTheTableWhateverTheConfigurationSays(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"psFormat": "<{{.Name}}>"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, "ps", "--format", "table")
+	w.env.Environ = []string{"DOCKER_CONFIG=" + dir}
+	if code := w.run(); code != 0 || !strings.HasPrefix(w.stdout.String(), "NAME ") {
+		t.Errorf("exit code %d, standard output %q", code, w.stdout.String())
 	}
 }
 

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestPSHasDockerComposesTableAndFormats(t *testing.T) {
 		"ps-jsondot.txt":  {Format: `{{json .}}`},
 		"ps-quiet.txt":    {Quiet: true},
 		"ps-services.txt": {Services: true},
+		"ps-raw.txt":      {Format: "raw"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder()
@@ -92,6 +94,49 @@ func TestBadTemplatesNameTheFlag(t *testing.T) {
 		}
 	}
 	equal(t, r.out.String(), "")
+}
+
+func TestAFormatThatIsOnlyAWordIsRefused(t *testing.T) {
+	r := newRecorder()
+	for _, format := range []string{"yaml", "tables", "{.Name}"} {
+		o := ListOptions{Format: format}
+		for name, err := range map[string]error{
+			"ps":      PS(r.Terminal, psRows(r.clock), PSOptions{Format: format}),
+			"ls":      LS(r.Terminal, nil, o),
+			"images":  Images(r.Terminal, nil, o),
+			"volumes": Volumes(r.Terminal, nil, o),
+			"stats":   NewStats(r.Terminal, StatsOptions{Format: format}).Show(statsRows()),
+		} {
+			if want := fmt.Sprintf("--format %q is unknown: use table, json or a Go template", format); err == nil || err.Error() != want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	equal(t, r.out.String(), "")
+}
+
+func TestFormatsThatOnlySomeListsHave(t *testing.T) {
+	r := newRecorder()
+	if err := Volumes(r.Terminal, []engine.Volume{{Name: "app_data", Driver: "local"}}, ListOptions{Format: "raw"}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "name: app_data\ndriver: local\n\n")
+	r.out.Reset()
+	if err := LS(r.Terminal, nil, ListOptions{Format: "JSON"}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "[]\n")
+	if err := LS(r.Terminal, nil, ListOptions{Format: "raw"}); err == nil {
+		t.Error("ls has no raw form")
+	}
+}
+
+func TestPSPrintsIDsWhereNamesOfServicesAreAskedForToo(t *testing.T) {
+	r := newRecorder()
+	if err := PS(r.Terminal, psRows(r.clock), PSOptions{Quiet: true, Services: true}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "0123456789abcdef0123\nfedcba9876543210fedc\n")
 }
 
 func TestPSWithoutContainersPrintsOnlyTheTitles(t *testing.T) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,20 @@ func TestTheFormatTableIsTheTableWhateverTheConfigurationSays(t *testing.T) {
 	w := newWorld(t, "ps", "--format", "table")
 	w.env.Environ = []string{"DOCKER_CONFIG=" + dir}
 	if code := w.run(); code != 0 || !strings.HasPrefix(w.stdout.String(), "NAME ") {
+		t.Errorf("exit code %d, standard output %q", code, w.stdout.String())
+	}
+}
+
+func TestTopIsInTheOrderOfTheContainersNames(t *testing.T) {
+	w := newWorld(t, "top")
+	for _, number := range []int{2, 10, 1} {
+		w.app.processes = append(w.app.processes, app.TopEntry{
+			Container: fmt.Sprint("p-db-", number), Service: "db", Number: number,
+			ProcessList: engine.ProcessList{Titles: []string{"PID"}, Processes: [][]string{{"7"}}},
+		})
+	}
+	want := "SERVICE  #   PID\ndb       1   7\ndb       10  7\ndb       2   7\n"
+	if code := w.run(); code != 0 || w.stdout.String() != want {
 		t.Errorf("exit code %d, standard output %q", code, w.stdout.String())
 	}
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +37,8 @@ func runTop(ctx context.Context, s *session, use topper, r app.TopRequest) error
 	if err != nil {
 		return err
 	}
+	// docker compose's order, in which db-10 comes before db-2.
+	slices.SortStableFunc(entries, func(a, b app.TopEntry) int { return strings.Compare(a.Container, b.Container) })
 	t, err := s.term()
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ form. Without arguments all services are shown.`,
 		if err := oneOf(cmd, "--format", o.Format, "yaml", "json"); err != nil {
 			return err
 		}
+		o.Quiet = o.Quiet && !o.asksForAList()
 		o.Project, o.ConfigRequest.Services = s.project(), args
 		return runF(cmd.Context(), o)
 	}
@@ -52,7 +53,7 @@ form. Without arguments all services are shown.`,
 func addConfigFlags(flags *pflag.FlagSet, o *configOptions) {
 	flags.StringVar(&o.Format, "format", "", "Format of the output: yaml or json")
 	flags.StringVarP(&o.Output, "output", "o", "", "File to write to (default: standard output)")
-	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Only check, show nothing")
+	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "Only check, do not show the model")
 	flags.BoolVar(&o.ServicesOnly, "services", false, "Show the names of services, one per line")
 	flags.BoolVar(&o.Volumes, "volumes", false, "Show the names of volumes, one per line")
 	flags.BoolVar(&o.Networks, "networks", false, "Show the names of networks, one per line")
@@ -69,6 +70,12 @@ func addConfigFlags(flags *pflag.FlagSet, o *configOptions) {
 	flags.BoolVar(&o.NoPathResolution, "no-path-resolution", false, "Leave relative paths as they are")
 	flags.BoolVar(&o.NoEnvResolution, "no-env-resolution", false, "Do not read env_file files")
 	flags.BoolVar(&o.NoConsistency, "no-consistency", false, "Do not check that the model makes sense; may show invalid output")
+}
+
+// asksForAList tells whether a flag names something to show. As with docker
+// compose, --quiet silences only the model itself and --environment.
+func (o configOptions) asksForAList() bool {
+	return o.ServicesOnly || o.Volumes || o.Networks || o.Models || o.Profiles || o.Images || o.Hash != "" || o.Variables
 }
 
 func runConfig(ctx context.Context, s *session, use configurer, o configOptions) error {

@@ -28,6 +28,7 @@ type fakeApp struct {
 	err        error
 	code       int
 	containers []engine.Container
+	processes  []app.TopEntry
 	config     app.ConfigResult
 	projects   []app.ProjectSummary
 	during     func(context.Context) // called within each verb
@@ -157,7 +158,7 @@ func (f *fakeApp) Port(ctx context.Context, r app.PortRequest) (string, error) {
 }
 
 func (f *fakeApp) Top(ctx context.Context, r app.TopRequest) ([]app.TopEntry, error) {
-	return nil, f.got(ctx, r)
+	return f.processes, f.got(ctx, r)
 }
 
 func (f *fakeApp) Logs(ctx context.Context, r app.LogsRequest, _ logs.Sink) error {

@@ -30,10 +30,14 @@ type logView struct {
 	NoPrefix bool
 	Stamps   bool
 	JSON     bool
+	Together bool // both streams on standard output
 }
 
 func newLogs(s *session, runF run[logsOptions]) *cobra.Command {
-	var o logsOptions
+	var (
+		o     logsOptions
+		apart bool
+	)
 	cmd := s.command(groupInspect, &cobra.Command{
 		Use:   "logs [OPTIONS] [SERVICE...]",
 		Short: "Show the output of containers",
@@ -41,10 +45,14 @@ func newLogs(s *session, runF run[logsOptions]) *cobra.Command {
 new lines are shown as they come, also of containers that are restarted,
 replaced or added meanwhile.
 
+What they wrote to standard error is shown on standard output too, so that a pipe
+gets all of it; --separate-stderr keeps the streams apart.
+
 Times are durations before now (10m), dates (2026-01-02T15:04:05, with or without
 a zone) or unix seconds.`,
 		Example: `  berth logs -f --tail 20
   berth logs --since 10m web worker
+  berth logs db | grep ready
   berth logs --format json db
   berth logs --output-dir ./logs      a file for each container`,
 	})
@@ -56,6 +64,7 @@ a zone) or unix seconds.`,
 	flags.StringVarP(&o.Tail, "tail", "n", "all", "Number of lines to show from the end of each log")
 	flags.StringVar(&o.OutputDir, "output-dir", "", "Write a file for each container into this folder and show nothing")
 	flags.StringVar(&o.Format, "format", "text", "Format of the output: text, or json with one object per line")
+	flags.BoolVar(&apart, "separate-stderr", false, "Write what containers wrote to stderr to stderr")
 	addLogView(flags, &o.logView)
 	flags.BoolVarP(&o.Stamps, "timestamps", "t", false, "Show the time of each line")
 
@@ -64,7 +73,11 @@ a zone) or unix seconds.`,
 		if err := oneOf(cmd, "--format", o.Format, "text", "json"); err != nil {
 			return err
 		}
-		o.JSON = o.Format == "json"
+		if o.Index > 0 && len(args) != 1 {
+			return conflict(cmd, "--index requires one service to be selected")
+		}
+		o.Index = max(o.Index, 0) // to docker compose, too, no number below 1 selects anything
+		o.JSON, o.Together = o.Format == "json", !apart
 		o.Timestamps = o.Stamps
 		o.Project, o.Services = s.project(), args
 		return runF(cmd.Context(), o)
@@ -126,7 +139,7 @@ func (s *session) logPrinter(v logView) (*logPrinter, error) {
 	}
 	return &logPrinter{
 		LogPrinter: ui.NewLogPrinter(t, ui.LogPrinterOptions{
-			NoPrefix: v.NoPrefix, NoColor: v.NoColor, Timestamps: v.Stamps, JSON: v.JSON,
+			NoPrefix: v.NoPrefix, NoColor: v.NoColor, Timestamps: v.Stamps, JSON: v.JSON, Together: v.Together,
 		}),
 		warn: s.warn,
 	}, nil

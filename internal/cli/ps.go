@@ -48,7 +48,7 @@ The default of --format is psFormat of the Docker CLI's configuration.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		o.Project, o.PsRequest.Services = s.project(), args
 		o.All = o.All || len(o.Status) > 0
-		if o.Format == "" || o.Format == "table" {
+		if o.Format == "" {
 			o.Format = s.dockerDefault("psFormat")
 		}
 		o.Size = ui.PSNeedsSize(o.Format)

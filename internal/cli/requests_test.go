@@ -201,8 +201,9 @@ func TestConfigFlagsBecomeItsRequest(t *testing.T) {
 		{line: "config", want: configOptions{}},
 		{line: "convert --format json -o out.json web", want: configOptions{Output: "out.json", ConfigRequest: app.ConfigRequest{Format: "json", Services: []string{"web"}}}},
 		{line: "config -q --services --volumes --networks --models --profiles --images --hash * --variables --environment", want: configOptions{
-			ConfigRequest: app.ConfigRequest{Quiet: true, ServicesOnly: true, Volumes: true, Networks: true, Models: true, Profiles: true,
+			ConfigRequest: app.ConfigRequest{ServicesOnly: true, Volumes: true, Networks: true, Models: true, Profiles: true,
 				Images: true, Hash: "*", Variables: true, Environment: true}}},
+		{line: "config -q --environment", want: configOptions{ConfigRequest: app.ConfigRequest{Quiet: true, Environment: true}}},
 		{line: "config --resolve-image-digests --lock-image-digests --no-interpolate --no-normalize --no-path-resolution --no-env-resolution --no-consistency", want: configOptions{
 			ConfigRequest: app.ConfigRequest{ResolveImageDigests: true, LockImageDigests: true, NoInterpolate: true, NoNormalize: true,
 				NoPathResolution: true, NoEnvResolution: true, NoConsistency: true}}},
@@ -229,11 +230,12 @@ func TestImageCommandsMakeTheirRequests(t *testing.T) {
 
 func TestLogsFlagsBecomeItsRequest(t *testing.T) {
 	checkRequests(t, newLogs, []requestCase[logsOptions]{
-		{line: "logs", want: logsOptions{Format: "text", LogsRequest: app.LogsRequest{Tail: "all"}}},
-		{line: "logs -f -n 10 -t --since 1h --until 5m --index 2 web", want: logsOptions{Format: "text", logView: logView{Stamps: true}, LogsRequest: app.LogsRequest{
+		{line: "logs", want: logsOptions{Format: "text", logView: logView{Together: true}, LogsRequest: app.LogsRequest{Tail: "all"}}},
+		{line: "logs --separate-stderr --index -1", want: logsOptions{Format: "text", LogsRequest: app.LogsRequest{Tail: "all"}}},
+		{line: "logs -f -n 10 -t --since 1h --until 5m --index 2 web", want: logsOptions{Format: "text", logView: logView{Stamps: true, Together: true}, LogsRequest: app.LogsRequest{
 			Follow: true, Tail: "10", Timestamps: true, Since: "1h", Until: "5m", Index: 2, Services: []string{"web"}}}},
 		{line: "logs --format json --no-color --no-log-prefix --output-dir d", want: logsOptions{
-			Format: "json", logView: logView{JSON: true, NoColor: true, NoPrefix: true}, LogsRequest: app.LogsRequest{Tail: "all", OutputDir: "d"}}},
+			Format: "json", logView: logView{JSON: true, NoColor: true, NoPrefix: true, Together: true}, LogsRequest: app.LogsRequest{Tail: "all", OutputDir: "d"}}},
 	})
 }
 

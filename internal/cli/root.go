@@ -27,7 +27,25 @@ func newRoot(s *session) *cobra.Command {
 	root := newBareRoot(s)
 	s.register(root, nil)
 	s.completeFlags(root)
+	refuseUnknownTopics(root)
 	return root
+}
+
+// refuseUnknownTopics makes `help` of what there is not an error. Cobra's own
+// prints a usage text and calls it a success.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, err := root.Find([]string{"help"})
+	if err != nil {
+		return
+	}
+	help.Run, help.RunE = nil, func(_ *cobra.Command, args []string) error {
+		topic, _, err := root.Find(args)
+		if err != nil || topic == root && len(args) > 0 {
+			return unknownCommand(root, args[0])
+		}
+		return topic.Help()
+	}
 }
 
 // newRootFor builds as much of the tree as a command line can need: most need

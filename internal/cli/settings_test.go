@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,7 +80,7 @@ func TestPsUsesTheFormatOfDockersConfiguration(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"ps":                              "<a-1>\n",
-		"ps --format table":               "<a-1>\n",
+		"ps --format=":                    "<a-1>\n",
 		"ps --format {{.State}}":          "running\n",
 		"--config /nowhere ps -q":         "0123456789abcdef\n",
 		"--config " + dir + " ps":         "<a-1>\n",
@@ -94,6 +95,32 @@ func TestPsUsesTheFormatOfDockersConfiguration(t *testing.T) {
 		if code := w.run(); code != 0 || w.stdout.String() != want {
 			t.Errorf("%s: exit code %d, standard output %q, want %q; %s", line, code, w.stdout.String(), want, w.stderr.String())
 		}
+	}
+}
+
+func TestTheFormatTableIsTheTableWhateverTheConfigurationSays(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"psFormat": "<{{.Name}}>"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, "ps", "--format", "table")
+	w.env.Environ = []string{"DOCKER_CONFIG=" + dir}
+	if code := w.run(); code != 0 || !strings.HasPrefix(w.stdout.String(), "NAME ") {
+		t.Errorf("exit code %d, standard output %q", code, w.stdout.String())
+	}
+}
+
+func TestTopIsInTheOrderOfTheContainersNames(t *testing.T) {
+	w := newWorld(t, "top")
+	for _, number := range []int{2, 10, 1} {
+		w.app.processes = append(w.app.processes, app.TopEntry{
+			Container: fmt.Sprint("p-db-", number), Service: "db", Number: number,
+			ProcessList: engine.ProcessList{Titles: []string{"PID"}, Processes: [][]string{{"7"}}},
+		})
+	}
+	want := "SERVICE  #   PID\ndb       1   7\ndb       10  7\ndb       2   7\n"
+	if code := w.run(); code != 0 || w.stdout.String() != want {
+		t.Errorf("exit code %d, standard output %q", code, w.stdout.String())
 	}
 }
 

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -35,13 +37,15 @@ func runTop(ctx context.Context, s *session, use topper, r app.TopRequest) error
 	if err != nil {
 		return err
 	}
+	// docker compose's order, in which db-10 comes before db-2.
+	slices.SortStableFunc(entries, func(a, b app.TopEntry) int { return strings.Compare(a.Container, b.Container) })
 	t, err := s.term()
 	if err != nil {
 		return err
 	}
 	rows := make([]ui.TopRow, len(entries))
 	for i, e := range entries {
-		rows[i] = ui.TopRow{Name: e.Container, ProcessList: e.ProcessList}
+		rows[i] = ui.TopRow{Service: e.Service, Number: e.Number, ProcessList: e.ProcessList}
 	}
 	return ui.Top(t, rows)
 }

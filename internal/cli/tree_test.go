@@ -25,7 +25,7 @@ func ownFlags() []string {
 	return []string{
 		// the Docker CLI's global flags
 		" --config", " --context", " --debug", " --host", " --log-level", " --tls", " --tlscacert", " --tlscert", " --tlskey", " --tlsverify",
-		"logs --format", "logs --output-dir", "up --tail", "up --accept-volume-removal", "up --plan",
+		"logs --format", "logs --output-dir", "logs --separate-stderr", "up --tail", "up --accept-volume-removal", "up --plan",
 	}
 }
 

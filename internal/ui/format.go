@@ -35,19 +35,28 @@ type table struct {
 	columns string // the template of the default table
 	width   int    // minimal column width
 	array   bool   // json is one array instead of an object per line
+	raw     string // the template of the format "raw"; empty where there is none
 }
 
 // write shapes rows by a format: "" or "table" for the default table, "json",
-// "table TEMPLATE", or a Go template for each row.
+// "raw", "table TEMPLATE", or a Go template for each row. A word that is none of
+// them would only be repeated for each row: it is a mistake.
 func (t table) write(w io.Writer, format string, rows []any) error {
 	format = strings.TrimSpace(format)
+	if word := strings.ToLower(format); t.array && (word == "json" || word == "table" || word == "pretty") {
+		format = word // ls and images read these words in any case, the others do not
+	}
 	switch {
 	case format == "json":
 		return t.json(w, rows)
+	case format == "raw" && t.raw != "":
+		return t.lines(w, t.raw, rows)
 	case format == "" || format == "table" || format == "pretty":
 		return t.table(w, t.columns, rows)
 	case strings.HasPrefix(format, "table ") || strings.HasPrefix(format, `table\t`) || strings.HasPrefix(format, "table{"):
 		return t.table(w, strings.TrimPrefix(format, "table"), rows)
+	case !strings.Contains(format, "{{"):
+		return fmt.Errorf("--format %q is unknown: use table, json or a Go template", format)
 	}
 	return t.lines(w, format, rows)
 }

@@ -163,6 +163,7 @@ func Volumes(t Terminal, rows []engine.Volume, o ListOptions) error {
 		},
 		columns: `{{.Driver}}\t{{.Name}}`,
 		width:   narrowColumns,
+		raw:     `name: {{.Name}}\ndriver: {{.Driver}}\n`,
 	}.write(t.Out, o.Format, listed(views))
 }
 

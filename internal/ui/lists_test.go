@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +42,7 @@ func TestPSHasDockerComposesTableAndFormats(t *testing.T) {
 		"ps-jsondot.txt":  {Format: `{{json .}}`},
 		"ps-quiet.txt":    {Quiet: true},
 		"ps-services.txt": {Services: true},
+		"ps-raw.txt":      {Format: "raw"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRecorder()
@@ -51,6 +54,37 @@ func TestPSHasDockerComposesTableAndFormats(t *testing.T) {
 	}
 }
 
+// The expected text is what docker compose 2.40 prints of the same ports.
+func TestPortsAreInTheFormOfDockerPs(t *testing.T) {
+	tcp := func(ip string, published, target int) engine.Port {
+		return engine.Port{HostIP: ip, Published: published, Target: target, Protocol: "tcp"}
+	}
+	udp := func(published, target int) engine.Port {
+		return engine.Port{HostIP: "127.0.0.1", Published: published, Target: target, Protocol: "udp"}
+	}
+	const any4, any6 = "0.0.0.0", "::"
+	list := publishersOf([]engine.Port{
+		tcp(any6, 21402, 21402), tcp(any4, 21402, 21402), tcp("", 0, 7001), tcp(any6, 21300, 9000), tcp(any4, 21300, 9000),
+		tcp(any4, 21400, 21400), tcp(any6, 21400, 21400), tcp(any4, 21401, 21401), tcp(any6, 21401, 21401),
+		udp(21103, 83), udp(21104, 84), udp(21101, 81), udp(21102, 82), tcp("127.0.0.1", 21200, 80), tcp("", 0, 7000),
+	})
+	equal(t, portList(list), "7000-7001/tcp, 0.0.0.0:21400-21402->21400-21402/tcp, [::]:21400-21402->21400-21402/tcp, "+
+		"127.0.0.1:21200->80/tcp, 127.0.0.1:21101->81/udp, 127.0.0.1:21102->82/udp, 127.0.0.1:21103->83/udp, 127.0.0.1:21104->84/udp, "+
+		"0.0.0.0:21300->9000/tcp, [::]:21300->9000/tcp")
+	targets := make([]int, len(list))
+	for i, p := range list {
+		targets[i] = p.TargetPort
+	}
+	if want := []int{80, 81, 82, 83, 84, 7000, 7001, 9000, 9000, 21400, 21400, 21401, 21401, 21402, 21402}; !slices.Equal(targets, want) {
+		t.Errorf("publishers are in the order %v", targets)
+	}
+	if list[7].URL != any6 || list[9].URL != any4 {
+		t.Error("ports of the same number left the engine's order")
+	}
+	interrupted := []Publisher{{TargetPort: 5, Protocol: "tcp"}, {TargetPort: 1, Protocol: "tcp"}, {TargetPort: 2, Protocol: "tcp"}, {TargetPort: 2, Protocol: "udp"}}
+	equal(t, portList(interrupted), "1-2/tcp, 5/tcp, 2/udp")
+}
+
 func TestBadTemplatesNameTheFlag(t *testing.T) {
 	r := newRecorder()
 	for _, format := range []string{"{{.Nope}}", "{{", "table {{.Nope}"} {
@@ -60,6 +94,49 @@ func TestBadTemplatesNameTheFlag(t *testing.T) {
 		}
 	}
 	equal(t, r.out.String(), "")
+}
+
+func TestAFormatThatIsOnlyAWordIsRefused(t *testing.T) {
+	r := newRecorder()
+	for _, format := range []string{"yaml", "tables", "{.Name}"} {
+		o := ListOptions{Format: format}
+		for name, err := range map[string]error{
+			"ps":      PS(r.Terminal, psRows(r.clock), PSOptions{Format: format}),
+			"ls":      LS(r.Terminal, nil, o),
+			"images":  Images(r.Terminal, nil, o),
+			"volumes": Volumes(r.Terminal, nil, o),
+			"stats":   NewStats(r.Terminal, StatsOptions{Format: format}).Show(statsRows()),
+		} {
+			if want := fmt.Sprintf("--format %q is unknown: use table, json or a Go template", format); err == nil || err.Error() != want {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	equal(t, r.out.String(), "")
+}
+
+func TestFormatsThatOnlySomeListsHave(t *testing.T) {
+	r := newRecorder()
+	if err := Volumes(r.Terminal, []engine.Volume{{Name: "app_data", Driver: "local"}}, ListOptions{Format: "raw"}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "name: app_data\ndriver: local\n\n")
+	r.out.Reset()
+	if err := LS(r.Terminal, nil, ListOptions{Format: "JSON"}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "[]\n")
+	if err := LS(r.Terminal, nil, ListOptions{Format: "raw"}); err == nil {
+		t.Error("ls has no raw form")
+	}
+}
+
+func TestPSPrintsIDsWhereNamesOfServicesAreAskedForToo(t *testing.T) {
+	r := newRecorder()
+	if err := PS(r.Terminal, psRows(r.clock), PSOptions{Quiet: true, Services: true}); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "0123456789abcdef0123\nfedcba9876543210fedc\n")
 }
 
 func TestPSWithoutContainersPrintsOnlyTheTitles(t *testing.T) {

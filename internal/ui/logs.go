@@ -55,12 +55,13 @@ type LogPrinterOptions struct {
 	NoColor    bool
 	Timestamps bool
 	JSON       bool // one object per line, all of them on Out
+	Together   bool // standard error goes to Out too
 }
 
 // LogPrinter prints the lines of containers as they come: standard output to
-// Out, standard error to Err, each line in one piece and never decoded. Methods
-// may be called from many goroutines. Once the reader has gone they return
-// [ErrClosed].
+// Out, standard error to Err unless both belong together, each line in one piece
+// and never decoded. Methods may be called from many goroutines. Once the reader
+// has gone they return [ErrClosed].
 type LogPrinter struct {
 	term Terminal
 	o    LogPrinterOptions
@@ -131,9 +132,9 @@ func (p *LogPrinter) Print(l LogLine) error {
 
 // begin writes a line, or its first piece.
 func (p *LogPrinter) begin(l LogLine) error {
-	s, other := &p.out, &p.err
-	if l.Stream == Stderr {
-		s, other = other, s
+	s, other := p.streamOf(l.Stream), &p.out
+	if s == other {
+		other = &p.err
 	}
 	// Both may end in the same place: what came first goes first.
 	if len(other.buf) > 0 {

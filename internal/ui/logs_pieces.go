@@ -48,8 +48,9 @@ func (p *LogPrinter) goOn(l LogLine) error {
 	return p.letGo()
 }
 
+// streamOf is where lines of a container's stream go.
 func (p *LogPrinter) streamOf(s Stream) *logStream {
-	if s == Stderr {
+	if s == Stderr && !p.o.Together {
 		return &p.err
 	}
 	return &p.out

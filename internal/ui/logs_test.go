@@ -41,6 +41,17 @@ func TestLogLinesCarryThePaddedNameAndKeepTheirStream(t *testing.T) {
 	equal(t, r.err.String(), "web-1      | bad\xff\x1b[1m\r\n")
 }
 
+func TestBothStreamsMayGoToOutInTheirOrder(t *testing.T) {
+	r := newRecorder()
+	begun := logLine("a-1", "3", Stderr)
+	begun.Partial = true
+	printed(t, NewLogPrinter(r.Terminal, LogPrinterOptions{Together: true}),
+		logLine("a-1", "1", Stdout), logLine("a-1", "2", Stderr), begun, logLine("a-1", "4", Stdout),
+		logLine("a-1", "3", Stderr))
+	equal(t, r.out.String(), "a-1  | 1\na-1  | 2\na-1  | 33\na-1  | 4\n")
+	equal(t, r.err.String(), "")
+}
+
 func TestLogPrefixesMayBeLeftOutAndStamped(t *testing.T) {
 	r := newRecorder()
 	printed(t, NewLogPrinter(r.Terminal, LogPrinterOptions{NoPrefix: true, Timestamps: true}), logLine("web-1", "a", Stdout))

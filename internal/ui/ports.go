@@ -12,70 +12,72 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// publishersOf sorts ports by address, then by number.
+// publishersOf sorts ports by number. Those of the same number stay in the
+// engine's order.
 func publishersOf(ports []engine.Port) []Publisher {
 	out := make([]Publisher, len(ports))
 	for i, p := range ports {
 		out[i] = Publisher{URL: p.HostIP, TargetPort: p.Target, PublishedPort: p.Published, Protocol: p.Protocol}
 	}
-	slices.SortFunc(out, func(a, b Publisher) int {
-		return cmp.Or(
-			cmp.Compare(a.URL, b.URL), cmp.Compare(a.TargetPort, b.TargetPort),
-			cmp.Compare(a.PublishedPort, b.PublishedPort), cmp.Compare(a.Protocol, b.Protocol))
-	})
+	slices.SortStableFunc(out, func(a, b Publisher) int { return cmp.Compare(a.TargetPort, b.TargetPort) })
 	return out
 }
 
-// portRun is a run of neighbouring ports published to neighbouring ports.
+// portRun is a run of neighbouring ports that are published under their own
+// numbers, or not at all.
 type portRun struct {
-	first Publisher
-	more  int
+	address, protocol string
+	first, last       int
 }
 
-// continues tells whether p is the next port of the run.
-func (r portRun) continues(p Publisher) bool {
-	next := r.first
-	next.TargetPort += r.more + 1
-	if next.PublishedPort != 0 {
-		next.PublishedPort += r.more + 1
-	}
-	return p == next
-}
-
-// String is the form of PORTS: "0.0.0.0:8080-8081->80-81/tcp".
+// String is the form of PORTS: "0.0.0.0:8080-8081->8080-8081/tcp".
 func (r portRun) String() string {
-	p := r.first
-	span := func(port int) string {
-		if r.more == 0 {
-			return strconv.Itoa(port)
-		}
-		return fmt.Sprintf("%d-%d", port, port+r.more)
+	span := strconv.Itoa(r.first)
+	if r.last != r.first {
+		span += "-" + strconv.Itoa(r.last)
 	}
-	s := span(p.TargetPort) + "/" + p.Protocol
-	if p.PublishedPort != 0 {
-		s = net.JoinHostPort(p.URL, span(p.PublishedPort)) + "->" + s
+	s := span + "/" + r.protocol
+	if r.address != "" {
+		s = net.JoinHostPort(r.address, span) + "->" + s
 	}
 	return s
 }
 
-// portList joins sorted ports, runs of neighbours as ranges.
+// portList is PORTS in the form of `docker ps`: runs of neighbours as ranges,
+// first those that were interrupted, then the last of each address and
+// protocol, and behind them each port that is published under another number.
 func portList(ports []Publisher) string {
-	var texts []string
-	var run portRun
-	for i, p := range ports {
-		if i > 0 && run.continues(p) {
-			run.more++
+	ports = slices.Clone(ports)
+	slices.SortStableFunc(ports, func(a, b Publisher) int {
+		return cmp.Or(
+			cmp.Compare(a.TargetPort, b.TargetPort), cmp.Compare(a.URL, b.URL),
+			cmp.Compare(a.PublishedPort, b.PublishedPort), cmp.Compare(a.Protocol, b.Protocol))
+	})
+	var (
+		texts, renumbered []string
+		open              []*portRun
+	)
+	for _, p := range ports {
+		if p.URL != "" && p.PublishedPort != p.TargetPort {
+			host := net.JoinHostPort(p.URL, strconv.Itoa(p.PublishedPort))
+			renumbered = append(renumbered, fmt.Sprintf("%s->%d/%s", host, p.TargetPort, p.Protocol))
 			continue
 		}
-		if i > 0 {
-			texts = append(texts, run.String())
+		i := slices.IndexFunc(open, func(r *portRun) bool { return r.address == p.URL && r.protocol == p.Protocol })
+		switch {
+		case i < 0:
+			open = append(open, &portRun{p.URL, p.Protocol, p.TargetPort, p.TargetPort})
+			continue
+		case p.TargetPort != open[i].last+1:
+			texts = append(texts, open[i].String())
+			open[i].first = p.TargetPort
 		}
-		run = portRun{first: p}
+		open[i].last = p.TargetPort
 	}
-	if len(ports) > 0 {
-		texts = append(texts, run.String())
+	for _, r := range open {
+		texts = append(texts, r.String())
 	}
-	return strings.Join(texts, ", ")
+	return strings.Join(append(texts, renumbered...), ", ")
 }
 
 // Port prints where a port is published: "0.0.0.0:8080".

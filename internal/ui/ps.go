@@ -29,7 +29,7 @@ type PSRow struct {
 // Docker configuration.
 type PSOptions struct {
 	Format   string
-	Quiet    bool // IDs only
+	Quiet    bool // IDs only, whatever else is asked for
 	Services bool // service names only
 	NoTrunc  bool
 }
@@ -81,9 +81,9 @@ func PS(t Terminal, rows []PSRow, o PSOptions) error {
 	if o.Quiet || o.Services {
 		texts := make([]string, len(rows))
 		for i, r := range rows {
-			texts[i] = r.ID
-			if o.Services {
-				texts[i] = r.Service
+			texts[i] = r.Service
+			if o.Quiet {
+				texts[i] = r.ID
 			}
 		}
 		return unique(t.Out, texts)
@@ -106,6 +106,8 @@ func psTable() table {
 		},
 		columns: `{{.Name}}\t{{.Image}}\t{{.Command}}\t{{.Service}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}`,
 		width:   narrowColumns,
+		raw: `container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n` +
+			`state: {{.State}}\nstatus: {{.Status}}\nnames: {{.Names}}\nlabels: {{.Labels}}\nports: {{.Ports}}\n`,
 	}
 }
 

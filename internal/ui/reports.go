@@ -1,47 +1,14 @@
 package ui
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	"github.com/docker/cli/cli/command/formatter/tabwriter"
-
 	"github.com/berth-dev/berth/internal/engine"
 )
-
-// TopRow is one container of `top`.
-type TopRow struct {
-	Name string
-	engine.ProcessList
-}
-
-// Top prints the processes of containers: a title and a table for each.
-func Top(t Terminal, rows []TopRow) error {
-	var text bytes.Buffer
-	for _, r := range rows {
-		text.WriteString(r.Name + "\n")
-		w := tabwriter.NewWriter(&text, 4, 1, 2, ' ', 0)
-		for _, cells := range append([][]string{r.Titles}, r.Processes...) {
-			line := make([]string, len(cells))
-			for i, c := range cells {
-				line[i] = oneLine(c)
-			}
-			if _, err := io.WriteString(w, strings.Join(line, "\t")+"\n"); err != nil {
-				return err
-			}
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-		text.WriteByte('\n')
-	}
-	_, err := text.WriteTo(t.Out)
-	return err
-}
 
 // Versions are what `version` tells.
 type Versions struct {

@@ -38,16 +38,49 @@ func TestLiveStatsReplaceTheSampleBefore(t *testing.T) {
 	equal(t, r.out.String(), "\x1b[2J\x1b[Happ-web-1\x1b[K\napp-job-1\x1b[K\n\x1b[J\x1b[Happ-web-1\x1b[K\n\x1b[J")
 }
 
-func TestTopIsATitleAndATablePerContainer(t *testing.T) {
+// The expected text is what docker compose 2.40 prints of the same processes.
+func TestTopIsOneTableOfAllContainers(t *testing.T) {
+	titles := []string{"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"}
+	process := func(pid, parent, command string) []string {
+		return []string{"root", pid, parent, "0", "02:57", "?", "00:00:00", command}
+	}
 	r := newRecorder()
 	err := Top(r.Terminal, []TopRow{
-		{"app-web-1", engine.ProcessList{Titles: []string{"UID", "PID", "CMD"}, Processes: [][]string{{"root", "1", "nginx: master\tprocess"}, {"www-data", "22", "nginx"}}}},
-		{"app-db-1", engine.ProcessList{Titles: []string{"PID"}, Processes: [][]string{{"4"}}}},
+		{"db", 1, engine.ProcessList{Titles: titles, Processes: [][]string{process("10101", "10065", "sleep 1002")}}},
+		{"db", 2, engine.ProcessList{Titles: titles, Processes: [][]string{process("9789", "9722", "sleep 1002")}}},
+		{"web", 1, engine.ProcessList{Titles: titles, Processes: [][]string{
+			process("9938", "9907", "/sbin/docker-init -- sh -c sleep 1000 & sleep 1001"), process("10089", "9938", "sleep\t1001"),
+		}}},
+		{"web", 0, engine.ProcessList{Titles: titles, Processes: [][]string{process("10220", "10199", "sleep 99")}}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "top.txt", r.out.Bytes())
+	equal(t, r.out.String(), `SERVICE  #   UID   PID    PPID   C   STIME  TTY  TIME      CMD
+db       1   root  10101  10065  0   02:57  ?    00:00:00  sleep 1002
+db       2   root  9789   9722   0   02:57  ?    00:00:00  sleep 1002
+web      1   root  9938   9907   0   02:57  ?    00:00:00  /sbin/docker-init -- sh -c sleep 1000 & sleep 1001
+web      1   root  10089  9938   0   02:57  ?    00:00:00  sleep 1001
+web          root  10220  10199  0   02:57  ?    00:00:00  sleep 99
+`)
+}
+
+func TestTopMarksWhatAContainerLacksAndPutsTheCommandLast(t *testing.T) {
+	r := newRecorder()
+	err := Top(r.Terminal, []TopRow{
+		{"a", 1, engine.ProcessList{Titles: []string{"PID", "CMD"}, Processes: [][]string{{"4", "sh"}}}},
+		{"b", 1, engine.ProcessList{Titles: []string{"USER", "PID"}, Processes: [][]string{{"root", "5"}}}},
+		{"c", 1, engine.ProcessList{Titles: []string{"NONE"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "SERVICE  #   PID  USER  CMD\na        1   4    -     sh\nb        1   5    root  -\n")
+	r = newRecorder()
+	if err := Top(r.Terminal, nil); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, r.out.String(), "SERVICE  #\n")
 }
 
 func TestVersionInAllForms(t *testing.T) {

@@ -275,17 +275,19 @@ func (a *App) resolveOneOff(ctx context.Context, s *upState, spec *engine.Contai
 	if err != nil {
 		return err
 	}
+	return resolveParents(spec, firstReplicas(list))
+}
+
+// firstReplicas gives the first container of each service.
+func firstReplicas(list []engine.Container) map[string]engine.Container {
 	first := map[string]engine.Container{}
 	for _, c := range list {
 		name := c.Labels[labels.Service]
-		if labels.IsOneOff(c.Labels) || labels.IsHook(c.Labels) {
-			continue
-		}
-		if other, ok := first[name]; !ok || numberOf(c) < numberOf(other) {
+		if other, ok := first[name]; isReplica(c.Labels) && (!ok || numberOf(c) < numberOf(other)) {
 			first[name] = c
 		}
 	}
-	return resolveParents(spec, first)
+	return first
 }
 
 // newSlug makes the part of a one-off container's name that no other has.

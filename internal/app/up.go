@@ -264,6 +264,10 @@ func (a *App) adopt(ctx context.Context, s *upState) error {
 				continue
 			}
 			spec := svc.Replica(numberOf(c))
+			spec.VolumesFrom = slices.Clone(spec.VolumesFrom)
+			if resolveParents(&spec, firstReplicas(s.actual.Containers)) != nil {
+				continue // its parent is gone, and so must it be replaced
+			}
 			g.Go(func() error {
 				changes, err := s.engine.Compare(ctx, spec, c.ID)
 				results <- result{c.ID, changes}

@@ -49,7 +49,7 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		NetworkMode: config.NetworkMode, IPCMode: config.Ipc, PIDMode: config.Pid,
 		VolumesFrom: config.VolumesFrom, Links: links(p, config, opt.Separator),
 		Mounts: append(mounts, binds...), Files: files,
-		Interactive: config.StdinOpen, TTY: config.Tty,
+		TTY: config.Tty,
 	}
 	svc.template.Networks = endpoints(p, config, svc.template.Links)
 	if err := buildPreStart(p, &svc, opt); err != nil {

@@ -76,7 +76,9 @@ func (e *Engine) resolve(ctx context.Context, host *container.HostConfig) (map[s
 		if err != nil {
 			return nil, err
 		}
-		ids[name] = found.ID
+		if found.Name == name { // the engine finds containers by the beginning of their IDs as well
+			ids[name] = found.ID
+		}
 	}
 	return ids, nil
 }

@@ -22,7 +22,23 @@ func (c *comparison) ports() {
 	// A port that is published or no longer published is said once, above.
 	published := append(sortedKeys(want.host.PortBindings), sortedKeys(got.HostConfig.PortBindings)...)
 	asked := append(sortedKeys(want.config.ExposedPorts), c.got.image.exposed...)
-	c.set("expose", append(sortedKeys(got.Config.ExposedPorts), published...), append(asked, published...))
+	c.set("expose", append(exposed(got.Config.ExposedPorts), published...), append(asked, published...))
+}
+
+// exposed are single ports with their protocol. Other tools hand an engine what
+// the file says, and it keeps "80" and "90-92/udp" as they are.
+func exposed(ports nat.PortSet) []string {
+	var out []string
+	for port := range ports {
+		expanded, err := expandPorts(string(port))
+		if err != nil {
+			expanded = []nat.Port{port} // not a port: it shows as it is
+		}
+		for _, p := range expanded {
+			out = append(out, string(p))
+		}
+	}
+	return out
 }
 
 // printBindings writes bindings as Compose's short form does.

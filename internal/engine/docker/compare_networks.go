@@ -2,6 +2,7 @@ package docker
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/network"
@@ -67,7 +68,7 @@ func networkMode(mode string) string {
 func (c *comparison) endpoint(key string, want engine.Endpoint, got *network.EndpointSettings) {
 	asked := newEndpoint(want, c.want.api)
 	c.aliases(key+".aliases", want.Aliases, got.Aliases)
-	c.set(key+".links", got.Links, asked.Links)
+	c.set(key+".links", mapStrings(got.Links, linkOfAny), mapStrings(asked.Links, linkOfAny))
 	c.mapping(key+".driver_opts", got.DriverOpts, asked.DriverOpts)
 	var old, addresses network.EndpointIPAMConfig
 	if got.IPAMConfig != nil {
@@ -81,6 +82,17 @@ func (c *comparison) endpoint(key string, want engine.Endpoint, got *network.End
 	c.set(key+".link_local_ips", old.LinkLocalIPs, addresses.LinkLocalIPs)
 	c.text(key+".gw_priority", got.GwPriority, asked.GwPriority)
 	c.hardwareAddress(key+".mac_address", endpointMAC(want), got)
+}
+
+// linkOfAny is a link without the replica's number in its alias: docker compose
+// puts that of the linking container there, so that it says nothing.
+func linkOfAny(link string) string {
+	if at := strings.LastIndex(link, "-"); at > strings.Index(link, ":") {
+		if _, err := strconv.Atoi(link[at+1:]); err == nil {
+			return link[:at]
+		}
+	}
+	return link
 }
 
 // hardwareAddress compares a configured address; without one, the engine makes

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"time"
@@ -57,10 +58,7 @@ func New(opts Options) (*Engine, error) {
 	if opts.UserAgent == "" {
 		opts.UserAgent = "berth"
 	}
-	dir, err := configDir(opts)
-	if err != nil {
-		return nil, err
-	}
+	dir := configDir(opts)
 	file, err := config.Load(dir)
 	if err != nil {
 		return nil, fmt.Errorf("docker configuration %s: %s; correct or remove the file", filepath.Join(dir, "config.json"), oneLine(err))
@@ -156,20 +154,27 @@ func isSocket(host string) bool {
 }
 
 // configDir is the folder of the Docker configuration.
-func configDir(opts Options) (string, error) {
+func configDir(opts Options) string {
 	if opts.ConfigDir != "" {
-		return opts.ConfigDir, nil
+		return opts.ConfigDir
 	}
 	if dir := opts.Environ(config.EnvOverrideConfigDir); dir != "" {
-		return dir, nil
+		return dir
 	}
-	home := opts.Environ("HOME")
-	if home == "" {
-		found, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("docker configuration: %w; set HOME or DOCKER_CONFIG", err)
-		}
-		home = found
+	return filepath.Join(homeDir(opts), ".docker")
+}
+
+// homeDir is the user's home, which services and scheduled jobs may have to look
+// up; the root directory if there is none.
+func homeDir(opts Options) string {
+	if home := opts.Environ("HOME"); home != "" {
+		return home
 	}
-	return filepath.Join(home, ".docker"), nil
+	if home, err := os.UserHomeDir(); err == nil {
+		return home
+	}
+	if account, err := user.Current(); err == nil && account.HomeDir != "" {
+		return account.HomeDir
+	}
+	return string(filepath.Separator)
 }

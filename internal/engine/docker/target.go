@@ -56,7 +56,7 @@ func resolveTarget(opts Options, dir string, file *configfile.ConfigFile) (targe
 func hostTarget(opts Options, dir, host string) (target, error) {
 	certPath := opts.Environ(client.EnvOverrideCertPath)
 	verify := opts.TLSVerify || opts.Environ(client.EnvTLSVerify) != ""
-	secure := opts.TLS || verify || certPath != ""
+	secure := opts.TLS || verify || certPath != "" || opts.Environ("DOCKER_TLS") != ""
 	host, err := completeHost(host, secure)
 	result := target{context: defaultContext, host: host}
 	if err != nil || !secure || isSocket(host) {
@@ -68,6 +68,9 @@ func hostTarget(opts Options, dir, host string) (target, error) {
 	material := tlsMaterial{skipVerify: !verify}
 	var errs [3]error
 	material.ca, errs[0] = readCertificate(opts.CACert, certPath, "ca.pem")
+	if verify && material.ca == nil && errs[0] == nil {
+		_, errs[0] = os.ReadFile(filepath.Join(certPath, "ca.pem")) // without it nothing can be verified
+	}
 	material.cert, errs[1] = readCertificate(opts.Cert, certPath, "cert.pem")
 	material.key, errs[2] = readCertificate(opts.Key, certPath, "key.pem")
 	if err := errors.Join(errs[:]...); err != nil {

@@ -1,6 +1,10 @@
 package engine
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"regexp"
+)
 
 // Kinds of engine errors, for errors.Is. Adapters wrap the engine's own text
 // with them.
@@ -9,13 +13,17 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the object's state or name forbids the request (HTTP 409).
 	ErrConflict = errors.New("conflict")
+	// ErrRunning is a conflict: a container that runs cannot be removed.
+	ErrRunning = fmt.Errorf("%w: running", ErrConflict)
+	// ErrRemoving is a conflict: the engine is removing the object already.
+	ErrRemoving = fmt.Errorf("%w: being removed", ErrConflict)
 	// ErrInUse: a network or volume still has users (HTTP 403 or 409).
 	ErrInUse = errors.New("in use")
 	// ErrUnreachable: no engine answers at the address, or the connection broke.
 	ErrUnreachable = errors.New("engine unreachable")
 	// ErrUnsupported: the engine's API version lacks what a key needs.
 	ErrUnsupported = errors.New("not supported by this engine")
-	// ErrDenied: a registry or the engine refused the credentials.
+	// ErrDenied: a registry refused the credentials, or the lack of them.
 	ErrDenied = errors.New("denied")
 	// ErrTransient: worth trying again (time-outs and 5xx of a registry).
 	ErrTransient = errors.New("temporary failure")
@@ -43,3 +51,14 @@ func (e *Error) Error() string {
 
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
+
+const (
+	fullID  = `(^|[^0-9A-Za-z:])([0-9a-f]{12})[0-9a-f]{52}\b`
+	shownID = "${1}${2}"
+)
+
+// ShortIDs shortens the IDs in a text to the twelve digits by which people know
+// them. Digests, which stand behind their algorithm, stay whole.
+func ShortIDs(text string) string {
+	return regexp.MustCompile(fullID).ReplaceAllString(text, shownID)
+}

@@ -208,6 +208,10 @@ func convertConfig(d *engine.ContainerDetail, config *container.Config) {
 	d.Image, d.Labels = config.Image, config.Labels
 	d.Tty, d.OpenStdin, d.Env = config.Tty, config.OpenStdin, config.Env
 	d.Cmd, d.Entrypoint, d.StopSignal = config.Cmd, config.Entrypoint, config.StopSignal
+	if config.StopTimeout != nil {
+		timeout := time.Duration(*config.StopTimeout) * time.Second
+		d.StopTimeout = &timeout
+	}
 	if check := config.Healthcheck; check != nil && len(check.Test) > 0 {
 		d.HasHealth = check.Test[0] != "NONE"
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 )
 
@@ -13,10 +12,10 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the object's state or name forbids the request (HTTP 409).
 	ErrConflict = errors.New("conflict")
-	// ErrRunning is a conflict: a container that runs cannot be removed.
-	ErrRunning = fmt.Errorf("%w: running", ErrConflict)
-	// ErrRemoving is a conflict: the engine is removing the object already.
-	ErrRemoving = fmt.Errorf("%w: being removed", ErrConflict)
+	// ErrRunning is an ErrConflict: a container that runs cannot be removed.
+	ErrRunning = errors.New("running")
+	// ErrRemoving is an ErrConflict: the engine is removing the object already.
+	ErrRemoving = errors.New("being removed")
 	// ErrInUse: a network or volume still has users (HTTP 403 or 409).
 	ErrInUse = errors.New("in use")
 	// ErrUnreachable: no engine answers at the address, or the connection broke.
@@ -52,13 +51,15 @@ func (e *Error) Error() string {
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
-const (
-	fullID  = `(^|[^0-9A-Za-z:])([0-9a-f]{12})[0-9a-f]{52}\b`
-	shownID = "${1}${2}"
-)
+// Is tells that the special kinds of conflicts are conflicts.
+func (e *Error) Is(target error) bool {
+	return target == ErrConflict && (e.Kind == ErrRunning || e.Kind == ErrRemoving)
+}
+
+var fullID = regexp.MustCompile(`(^|[^0-9A-Za-z:])([0-9a-f]{12})[0-9a-f]{52}\b`)
 
 // ShortIDs shortens the IDs in a text to the twelve digits by which people know
 // them. Digests, which stand behind their algorithm, stay whole.
 func ShortIDs(text string) string {
-	return regexp.MustCompile(fullID).ReplaceAllString(text, shownID)
+	return fullID.ReplaceAllString(text, "${1}${2}")
 }

@@ -112,6 +112,9 @@ func TestRefusalsThatCallForDifferentStepsHaveKindsOfTheirOwn(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Kind != test.kind {
 			t.Errorf("%q: %v", test.text, err)
 		}
+		if test.status == 409 && !errors.Is(err, engine.ErrConflict) {
+			t.Errorf("%v is no conflict", err)
+		}
 		if strings.Contains(err.Error(), id) || !strings.HasPrefix(err.Error(), "remove container "+id[:12]+": ") {
 			t.Errorf("%v", err)
 		}

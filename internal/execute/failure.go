@@ -27,8 +27,9 @@ type WaitError struct {
 	Reason    string // "is unhealthy", "exited (1)", ...
 	// Dependency says that another service was waiting for this one.
 	Dependency bool
-	// Incomplete says that it was to exit with code 0 and did not.
+	// Incomplete says that it was to exit with code 0 and did so with ExitCode.
 	Incomplete bool
+	ExitCode   int
 	Probe      string   // the output of the last health probe
 	ProbeCode  int      // its exit code
 	Logs       []string // the last log lines
@@ -41,7 +42,7 @@ func (e *WaitError) Error() string {
 	s := fmt.Sprintf("container %s %s", e.Container, e.Reason)
 	switch {
 	case e.Incomplete:
-		s = fmt.Sprintf("service %q %s (container %s)", e.Service, e.Reason, e.Container)
+		s = fmt.Sprintf("service %q %s (container %s exited (%d))", e.Service, e.Reason, e.Container, e.ExitCode)
 	case e.Dependency:
 		s = "dependency failed to start: " + s
 	}
@@ -56,13 +57,13 @@ const incomplete = "didn't complete successfully: "
 
 // failure makes the error of a container that does not meet the condition; for
 // an optional dependency it is only a warning.
-func (w *waiting) failure(i int, reason string) error {
+func (w *waiting) failure(i int, l life, reason string) error {
 	ref := w.op.Containers[i]
 	if w.op.Optional {
 		w.r.warn(ref.Service, fmt.Sprintf("optional dependency %s: container %s %s", ref.Service, ref.Name, reason))
 		return nil
 	}
-	e := w.report(i, reason)
+	e := w.report(i, l, reason)
 	w.r.tell(ref, event.Error, event.Failed, nil)
 	return e
 }
@@ -104,7 +105,7 @@ func (w *waiting) timedOut() error {
 		if err != nil || j != failed {
 			reason = "is not " + string(w.op.Condition) + " after " + w.r.opt.WaitTimeout.String() + w.standing(i, lives[i])
 		}
-		e := w.report(i, reason)
+		e := w.report(i, lives[i], reason)
 		if first == nil {
 			first = e
 		} else {
@@ -133,12 +134,14 @@ func (w *waiting) standing(i int, l life) string {
 
 // report gathers what shows why a container failed. What cannot be had is left
 // out: the failure itself must reach the user.
-func (w *waiting) report(i int, reason string) *WaitError {
+func (w *waiting) report(i int, l life, reason string) *WaitError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
 	defer cancel()
 	ref := w.op.Containers[i]
 	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && !w.op.OneOff}
-	e.Incomplete = strings.HasPrefix(reason, incomplete)
+	if strings.HasPrefix(reason, incomplete) {
+		e.Incomplete, e.ExitCode = true, l.code
+	}
 	detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
 	if err != nil {
 		return e

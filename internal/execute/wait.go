@@ -104,7 +104,7 @@ func (w *waiting) once(ctx context.Context) error {
 		}
 		switch {
 		case j == failed:
-			return w.failure(i, reason)
+			return w.failure(i, lives[i], reason)
 		case j == met:
 			w.tellMet(i, lives[i])
 		default:

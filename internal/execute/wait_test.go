@@ -76,7 +76,7 @@ func TestWhatWasToEndWellIsNamedInTheWordsThatToolsKnow(t *testing.T) {
 		script    enginetest.Script
 		want      string
 	}{
-		{plan.Completed, false, enginetest.ExitAfter(time.Second, 4), `service "db" didn't complete successfully: exit 4 (container p-db-1)`},
+		{plan.Completed, false, enginetest.ExitAfter(time.Second, 4), `service "db" didn't complete successfully: exit 4 (container p-db-1 exited (4))`},
 		{plan.Healthy, true, enginetest.ExitAfter(time.Second, 4), "dependency failed to start: container p-db-1 exited (4)"},
 		{plan.Healthy, true, enginetest.Script{Health: enginetest.NeverHealthy("no")}, "dependency failed to start: container p-db-1 is unhealthy"},
 	} {

@@ -109,7 +109,10 @@ type ContainerDetail struct {
 	Cmd          []string
 	Entrypoint   []string
 	StopSignal   string
-	LogDriver    string
+	// StopTimeout is the stop_grace_period it was made with; nil: the engine's
+	// own, negative: no limit.
+	StopTimeout *time.Duration
+	LogDriver   string
 	// RestartPolicy is the name of the restart policy: "", no, always,
 	// on-failure or unless-stopped.
 	RestartPolicy string

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"regexp"
 )
 
 // Kinds of engine errors, for errors.Is. Adapters wrap the engine's own text
@@ -12,6 +13,10 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the object's state or name forbids the request (HTTP 409).
 	ErrConflict = errors.New("conflict")
+	// ErrRunning is an ErrConflict: a container that runs cannot be removed.
+	ErrRunning = errors.New("running")
+	// ErrRemoving is an ErrConflict: the engine is removing the object already.
+	ErrRemoving = errors.New("being removed")
 	// ErrInUse: a network or volume still has users (HTTP 403 or 409).
 	ErrInUse = errors.New("in use")
 	// ErrUnreachable: no engine answers at the address, or the connection broke.
@@ -21,7 +26,7 @@ var (
 	ErrSilent = fmt.Errorf("%w: it does not answer", ErrUnreachable)
 	// ErrUnsupported: the engine's API version lacks what a key needs.
 	ErrUnsupported = errors.New("not supported by this engine")
-	// ErrDenied: a registry or the engine refused the credentials.
+	// ErrDenied: a registry refused the credentials, or the lack of them.
 	ErrDenied = errors.New("denied")
 	// ErrTransient: worth trying again (time-outs and 5xx of a registry).
 	ErrTransient = errors.New("temporary failure")
@@ -49,3 +54,16 @@ func (e *Error) Error() string {
 
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
+
+// Is tells that the special kinds of conflicts are conflicts.
+func (e *Error) Is(target error) bool {
+	return target == ErrConflict && (e.Kind == ErrRunning || e.Kind == ErrRemoving)
+}
+
+var fullID = regexp.MustCompile(`(^|[^0-9A-Za-z:])([0-9a-f]{12})[0-9a-f]{52}\b`)
+
+// ShortIDs shortens the IDs in a text to the twelve digits by which people know
+// them. Digests, which stand behind their algorithm, stay whole.
+func ShortIDs(text string) string {
+	return fullID.ReplaceAllString(text, "${1}${2}")
+}

@@ -15,11 +15,10 @@ import (
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
-// do carries out one operation. Short changing requests are not cut off by an
+// do carries out one operation. Changing requests are not cut off by an
 // interruption: cutting one off would leave open whether it took effect.
 func (r *run) do(ctx context.Context, n *plan.Node) error {
-	whole := context.WithoutCancel(ctx)
-	short, cancel := context.WithTimeout(whole, mutationLimit)
+	short, cancel := brief(ctx)
 	defer cancel()
 	switch op := n.Op.(type) {
 	case plan.CreateNetwork:
@@ -37,7 +36,7 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 	case plan.Connect:
 		return r.e.ConnectNetwork(short, op.Endpoint.Network, r.resolve(op.Container), op.Endpoint)
 	case plan.Disconnect:
-		return gone(r.e.DisconnectNetwork(short, op.NetworkID, r.resolve(op.Container), true))
+		return r.disconnect(short, op)
 	case plan.CreateContainer:
 		return r.create(short, n.ID, op)
 	case plan.CopyFiles:
@@ -46,30 +45,38 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 		return r.start(short, op)
 	case plan.Rename:
 		return r.e.RenameContainer(short, r.resolve(op.Container), op.Name)
-	case plan.Remove:
-		return r.remove(short, op)
-	}
-	if n.Committing {
-		ctx = whole
+	case plan.Kill:
+		return r.e.KillContainer(short, r.resolve(op.Container), op.Signal)
+	case plan.Pause:
+		return r.e.PauseContainer(short, r.resolve(op.Container))
+	case plan.Unpause:
+		return r.e.UnpauseContainer(short, r.resolve(op.Container))
 	}
 	return r.long(ctx, n)
 }
 
-// long carries out the operations that may take their time and so end with the
-// context, unless they belong to a replacement under way.
+// brief is the context of one changing request: of a limited time, and deaf to
+// interruptions.
+func brief(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), mutationLimit)
+}
+
+// long carries out the operations that may take their time. What is not a
+// request to the engine ends with the context, unless it belongs to a
+// replacement under way.
 func (r *run) long(ctx context.Context, n *plan.Node) error {
 	switch op := n.Op.(type) {
 	case plan.Stop:
-		return gone(r.e.StopContainer(ctx, r.resolve(op.Container), engine.StopOptions{Timeout: op.Timeout}))
+		return r.stop(ctx, n.Committing, op)
 	case plan.Restart:
-		r.watch.expectStart(r.resolve(op.Container))
-		return r.e.RestartContainer(ctx, r.resolve(op.Container), engine.StopOptions{Timeout: op.Timeout})
-	case plan.Kill:
-		return r.e.KillContainer(ctx, r.resolve(op.Container), op.Signal)
-	case plan.Pause:
-		return r.e.PauseContainer(ctx, r.resolve(op.Container))
-	case plan.Unpause:
-		return r.e.UnpauseContainer(ctx, r.resolve(op.Container))
+		return r.restart(ctx, op)
+	case plan.Remove:
+		return r.remove(ctx, op)
+	}
+	if n.Committing {
+		ctx = context.WithoutCancel(ctx)
+	}
+	switch op := n.Op.(type) {
 	case plan.Hook:
 		return r.hook(ctx, op)
 	case plan.Wait:
@@ -78,14 +85,6 @@ func (r *run) long(ctx context.Context, n *plan.Node) error {
 		return r.provide(ctx, op)
 	}
 	return fmt.Errorf("operation %T is unknown to the executor", n.Op)
-}
-
-// gone takes "there is no such thing" for success of a removal or a stop.
-func gone(err error) error {
-	if errors.Is(err, engine.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // create creates a container, with the namespaces and volumes of others put in.
@@ -154,58 +153,6 @@ func (r *run) start(ctx context.Context, op plan.Start) error {
 	return r.e.StartContainer(ctx, id)
 }
 
-func (r *run) remove(ctx context.Context, op plan.Remove) error {
-	err := gone(r.e.RemoveContainer(ctx, r.resolve(op.Container), engine.RemoveOptions{Force: op.Force, Volumes: op.Volumes}))
-	if err != nil {
-		return err
-	}
-	for _, name := range op.Anonymous {
-		if err := gone(r.e.RemoveVolume(ctx, name, false)); err != nil && !errors.Is(err, engine.ErrInUse) && !errors.Is(err, engine.ErrConflict) {
-			return fmt.Errorf("anonymous volume of %s: %w", op.Container.Name, err)
-		}
-	}
-	return nil
-}
-
-// removeNetwork removes a network; one that is still in use is reported with
-// its users.
-func (r *run) removeNetwork(ctx context.Context, op plan.RemoveNetwork) error {
-	err := gone(r.e.RemoveNetwork(ctx, op.ID))
-	if err == nil || !errors.Is(err, engine.ErrInUse) {
-		return err
-	}
-	all, listErr := r.e.Containers(ctx, engine.ContainerFilter{})
-	if listErr != nil {
-		return err
-	}
-	var users []string
-	for _, c := range all {
-		if _, on := c.Networks[op.Name]; on && c.IsRunning() {
-			users = append(users, c.Name)
-		}
-	}
-	if len(users) == 0 {
-		return err
-	}
-	sort.Strings(users)
-	return fmt.Errorf("network %s is still in use by %s: %w", op.Name, strings.Join(users, ", "), err)
-}
-
-// removeImage removes an image; one that another container uses stays, with a
-// warning.
-func (r *run) removeImage(ctx context.Context, op plan.RemoveImage) error {
-	err := gone(r.e.RemoveImage(ctx, op.Ref, false))
-	if errors.Is(err, engine.ErrConflict) || errors.Is(err, engine.ErrInUse) {
-		r.warn("", "image "+op.Ref+" stays: "+err.Error())
-		return errKept
-	}
-	return err
-}
-
-// errKept ends an operation that left things as they were, for a reason that has
-// been told.
-var errKept = errors.New("kept")
-
 // hook runs a post_start or pre_stop command. A pre_stop that fails is told of
 // but does not keep the container from being stopped.
 func (r *run) hook(ctx context.Context, op plan.Hook) error {
@@ -226,6 +173,7 @@ func (r *run) hook(ctx context.Context, op plan.Hook) error {
 		Cmd: op.Hook.Command, User: op.Hook.User, WorkingDir: op.Hook.WorkingDir, Env: env, Privileged: op.Hook.Privileged,
 	}, engine.Streams{Out: out, Err: out})
 	out.flush()
+	err = named(err, op.Container.Name, r.resolve(op.Container))
 	if err == nil && code != 0 {
 		err = fmt.Errorf("exit code %d", code)
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -208,10 +209,11 @@ func (r *run) node(ctx context.Context, id string, n *plan.Node) error {
 	case errors.Is(err, errKept):
 		r.emit(n, steps, event.Skipped, event.Warn, "it is in use")
 		return nil
-	case errors.Is(err, errWaitGivenUp):
+	case errors.Is(err, errWaitGivenUp), interrupted(ctx, err):
 	default:
 		err = r.explain(n, err)
-		r.emit(n, steps, event.Error, event.Failed, err.Error())
+		r.emit(n, steps, event.Error, event.Failed, reason(err))
+		err = inService(n, err)
 		if !r.opt.KeepGoing {
 			r.stopWaiting(errWaitGivenUp)
 		}
@@ -219,13 +221,50 @@ func (r *run) node(ctx context.Context, id string, n *plan.Node) error {
 	return err
 }
 
-// explain puts the service in front of an engine's refusal.
+// explain says of an engine's refusal what the engine does not know: the
+// container's name, and that it is the engine that has not answered.
 func (r *run) explain(n *plan.Node, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) { // no request of ours has another limit
+		err = unanswered(mutationLimit)
+	}
+	if errors.Is(err, errUnanswered) {
+		err = &engine.Error{Op: n.Op.String(), Kind: engine.ErrUnreachable, Text: err.Error()}
+	}
+	if ref, ok := containerOf(n.Op); ok {
+		err = named(err, ref.Name, r.resolve(ref))
+	}
+	return err
+}
+
+// inService puts the service in front of a refusal.
+func inService(n *plan.Node, err error) error {
 	var wait *WaitError
-	if errors.As(err, &wait) || n.Service == "" {
+	if n.Service == "" || errors.As(err, &wait) {
 		return err
 	}
 	return fmt.Errorf("service %s: %w", n.Service, err)
+}
+
+// named puts a container's name into a refusal in the place of its ID.
+func named(err error, name, id string) error {
+	refused, ok := err.(*engine.Error)
+	if !ok || id == "" {
+		return err
+	}
+	renamed := *refused
+	for _, shown := range []string{id, engine.ShortIDs(id)} {
+		renamed.Name = strings.ReplaceAll(renamed.Name, shown, name)
+	}
+	return &renamed
+}
+
+// reason is what a status line adds to the resource and the word Error: the
+// engine's words without what was asked of whom. The run's error has it all.
+func reason(err error) string {
+	if refused, ok := err.(*engine.Error); ok {
+		return refused.Text
+	}
+	return err.Error()
 }
 
 // verdict is the run's error: the interruption, or the root causes.
@@ -262,29 +301,6 @@ func (r *run) resolve(ref plan.Ref) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.ids[ref.From]
-}
-
-// cleanup removes replacements whose turn never came, so that an interruption
-// or a failure elsewhere leaves the old container alone.
-func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mutationLimit)
-	defer cancel()
-	var errs []error
-	nodes, err := r.p.Nodes()
-	if err != nil {
-		return err
-	}
-	for _, n := range nodes {
-		op, ok := n.Op.(plan.CreateContainer)
-		if !ok || op.Replaces == nil || outcomes[n.ID].State != graph.Done || r.begun[n.Unit] {
-			continue
-		}
-		err := r.e.RemoveContainer(ctx, r.ids[n.ID], engine.RemoveOptions{Force: true, Volumes: true})
-		if err != nil && !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, engine.ErrUnreachable) {
-			errs = append(errs, fmt.Errorf("remove the unused replacement of %s: %w", op.Final, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // unchanged tells of the containers that are as they should be.

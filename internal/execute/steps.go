@@ -85,6 +85,36 @@ func containerSteps(op plan.Operation) steps {
 	return steps{} // a Wait tells of its containers one by one
 }
 
+// containerOf is the container that an operation is about; false for those that
+// are about none, several, or one that is yet to be made.
+func containerOf(op plan.Operation) (plan.Ref, bool) {
+	switch o := op.(type) {
+	case plan.Start:
+		return o.Container, true
+	case plan.Stop:
+		return o.Container, true
+	case plan.Restart:
+		return o.Container, true
+	case plan.Kill:
+		return o.Container, true
+	case plan.Pause:
+		return o.Container, true
+	case plan.Unpause:
+		return o.Container, true
+	case plan.Remove:
+		return o.Container, true
+	case plan.Rename:
+		return o.Container, true
+	case plan.CopyFiles:
+		return o.Container, true
+	case plan.Connect:
+		return o.Container, true
+	case plan.Disconnect:
+		return o.Container, true
+	}
+	return plan.Ref{}, false
+}
+
 func (r *run) emit(n *plan.Node, s steps, status event.Status, phase event.Phase, text string) {
 	if status == "" || s.resource == "" {
 		return

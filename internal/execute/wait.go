@@ -1,11 +1,9 @@
 package execute
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -24,10 +22,6 @@ const (
 	// steadyRun is how long a container must have run for the engine to begin its
 	// pauses between restarts anew; one that ran for less is in a loop.
 	steadyRun = 10 * time.Second
-	// reportLimit bounds the gathering of a failure's details.
-	reportLimit = 5 * time.Second
-	// reportLines is how many log lines a failure shows.
-	reportLines = "10"
 )
 
 var (
@@ -35,31 +29,6 @@ var (
 	// errWaitGivenUp ends waits that a failure elsewhere has made pointless.
 	errWaitGivenUp = errors.New("given up because of another failure")
 )
-
-// WaitError is a condition that was not met, with what is needed to see why.
-type WaitError struct {
-	Service   string
-	Container string
-	Reason    string // "is unhealthy", "exited (1)", ...
-	// Dependency says that another service was waiting for this one.
-	Dependency bool
-	Probe      string   // the output of the last health probe
-	ProbeCode  int      // its exit code
-	Logs       []string // the last log lines
-	Others     []*WaitError
-}
-
-// Error is one line that names the container and the reason.
-func (e *WaitError) Error() string {
-	s := fmt.Sprintf("container %s %s", e.Container, e.Reason)
-	if e.Dependency {
-		s = "dependency failed to start: " + s
-	}
-	for _, o := range e.Others {
-		s += fmt.Sprintf("; container %s %s", o.Container, o.Reason)
-	}
-	return s
-}
 
 // judgement is how a container stands towards a condition.
 type judgement int
@@ -80,6 +49,10 @@ type waiting struct {
 	asked  []bool // policy is known
 	loops  []int  // the restarts the engine counts of one that does not run for long
 	told   []bool
+	// prepared says that probed is known of all.
+	prepared bool
+	// over says that the time is up: a state that has not lasted long yet counts.
+	over bool
 }
 
 // wait carries out a Wait.
@@ -88,13 +61,19 @@ func (r *run) wait(op plan.Wait) error {
 	if op.Condition == plan.Ready && r.opt.BeforeReady != nil {
 		r.opt.BeforeReady()
 	}
-	if err := r.watch.opened(ctx); err != nil {
-		return err
-	}
 	n := len(op.Containers)
 	w := &waiting{
 		r: r, op: op, ids: make([]string, n), probed: make([]bool, n), policy: make([]string, n),
 		asked: make([]bool, n), loops: make([]int, n), told: make([]bool, n),
+	}
+	for i, ref := range op.Containers {
+		w.ids[i] = r.resolve(ref)
+		if !op.Quiet {
+			r.tell(ref, event.Waiting, event.Working, nil)
+		}
+	}
+	if err := r.watch.opened(ctx); err != nil {
+		return w.ended(ctx, err)
 	}
 	if err := w.prepare(ctx); err != nil {
 		return w.ended(ctx, err)
@@ -125,7 +104,7 @@ func (w *waiting) once(ctx context.Context) error {
 		}
 		switch {
 		case j == failed:
-			return w.failure(i, reason)
+			return w.failure(i, lives[i], reason)
 		case j == met:
 			w.tellMet(i, lives[i])
 		default:
@@ -157,12 +136,6 @@ func (w *waiting) once(ctx context.Context) error {
 // prepare finds out which containers are still unknown to the event stream and
 // which have a health check, with as few requests as that takes.
 func (w *waiting) prepare(ctx context.Context) error {
-	for i, ref := range w.op.Containers {
-		w.ids[i] = w.r.resolve(ref)
-		if !w.op.Quiet {
-			w.r.tell(ref, event.Waiting, event.Working, nil)
-		}
-	}
 	lives, _, err := w.r.watch.look(w.ids)
 	if err != nil {
 		return err
@@ -186,6 +159,7 @@ func (w *waiting) prepare(ctx context.Context) error {
 		}
 		w.probed[i] = detail.HasHealth
 	}
+	w.prepared = true
 	return nil
 }
 
@@ -228,9 +202,10 @@ func (w *waiting) judgeHealth(l life) (judgement, string, time.Duration, error) 
 	return pending, "", 0, nil
 }
 
-// settle asks that a state has lasted for a while.
+// settle asks that a state has lasted for a while; when the time of waiting is
+// up, that there has been no other.
 func (w *waiting) settle(l life, d time.Duration) (judgement, time.Duration) {
-	if l.since.IsZero() {
+	if l.since.IsZero() || w.over && l.deaths == 0 {
 		return met, 0
 	}
 	if left := d - w.r.now().Sub(l.since); left > 0 {
@@ -261,7 +236,7 @@ func (w *waiting) judgeExit(ctx context.Context, i int, l life) (judgement, stri
 	case l.code == 0 && w.op.Condition != plan.Healthy:
 		return met, "", 0, nil
 	case w.op.Condition == plan.Completed && !w.op.OneOff:
-		return failed, fmt.Sprintf("didn't complete successfully: exited (%d)", l.code), 0, nil
+		return failed, fmt.Sprintf(incomplete+"exit %d", l.code), 0, nil
 	}
 	return failed, fmt.Sprintf("exited (%d)", l.code), 0, nil
 }
@@ -280,105 +255,4 @@ func (w *waiting) tellMet(i int, l life) {
 	default:
 		w.r.tell(ref, event.Running, event.Done, nil)
 	}
-}
-
-// failure makes the error of a container that does not meet the condition; for
-// an optional dependency it is only a warning.
-func (w *waiting) failure(i int, reason string) error {
-	ref := w.op.Containers[i]
-	if w.op.Optional {
-		w.r.warn(ref.Service, fmt.Sprintf("optional dependency %s: container %s %s", ref.Service, ref.Name, reason))
-		return nil
-	}
-	e := w.report(i, reason)
-	w.r.tell(ref, event.Error, event.Failed, nil)
-	return e
-}
-
-// ended turns the end of the wait's context into what it means.
-func (w *waiting) ended(ctx context.Context, err error) error {
-	switch cause := context.Cause(ctx); {
-	case cause == nil:
-		return err
-	case errors.Is(cause, errWaitGivenUp):
-		return errWaitGivenUp
-	case !errors.Is(cause, errWaitTimeout):
-		return ctx.Err()
-	}
-	return w.timedOut()
-}
-
-// timedOut names every container that is not ready.
-func (w *waiting) timedOut() error {
-	lives, _, err := w.r.watch.look(w.ids)
-	if err != nil {
-		return err
-	}
-	var first *WaitError
-	ctx := context.WithoutCancel(w.r.waitCtx)
-	for i := range lives {
-		j, reason, _, err := w.judge(ctx, i, lives[i])
-		if err != nil || j == met {
-			continue
-		}
-		if j == pending {
-			reason = "is not " + string(w.op.Condition) + " after " + w.r.opt.WaitTimeout.String() + w.standing(i, lives[i])
-		}
-		e := w.report(i, reason)
-		if first == nil {
-			first = e
-		} else {
-			first.Others = append(first.Others, e)
-		}
-	}
-	if first == nil {
-		return fmt.Errorf("timed out after %s", w.r.opt.WaitTimeout)
-	}
-	return first
-}
-
-func (w *waiting) standing(i int, l life) string {
-	switch {
-	case l.exited && w.policy[i] != "":
-		return fmt.Sprintf(": it keeps restarting, last exited (%d)", l.code)
-	case l.deaths > 0:
-		return fmt.Sprintf(": it has exited %d times, last with (%d)", l.deaths, l.code)
-	case l.running && w.probed[i]:
-		return ": its health check has not passed"
-	case l.running:
-		return ": it is still running"
-	}
-	return ": it is not running"
-}
-
-// report gathers what shows why a container failed. What cannot be had is left
-// out: the failure itself must reach the user.
-func (w *waiting) report(i int, reason string) *WaitError {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
-	defer cancel()
-	ref := w.op.Containers[i]
-	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && !w.op.OneOff}
-	detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
-	if err != nil {
-		return e
-	}
-	if n := len(detail.Probes); n > 0 {
-		p := detail.Probes[n-1]
-		e.Probe, e.ProbeCode = strings.TrimSpace(p.Output), p.ExitCode
-		if e.Probe == "" {
-			e.Probe = "(no output)"
-		}
-	}
-	if detail.OOMKilled {
-		e.Reason += ", killed because it was out of memory"
-	}
-	var buf bytes.Buffer
-	if err := w.r.e.Logs(ctx, w.ids[i], engine.LogOptions{Tail: reportLines, TTY: detail.Tty}, &buf, &buf); err == nil {
-		for _, line := range strings.Split(strings.TrimRight(buf.String(), "\n"), "\n") {
-			if line != "" {
-				e.Logs = append(e.Logs, strings.TrimRight(line, "\r"))
-			}
-		}
-	}
-	return e
 }

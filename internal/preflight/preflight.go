@@ -4,10 +4,12 @@
 package preflight
 
 import (
+	"context"
 	"fmt"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
@@ -24,6 +26,20 @@ type Host interface {
 	// Exists tells whether a path exists.
 	Exists(path string) bool
 }
+
+// Lister lists the containers of an engine.
+type Lister interface {
+	Containers(ctx context.Context, filter engine.ContainerFilter) ([]engine.Container, error)
+}
+
+const (
+	// patience is how long ports that are held by nobody the engine knows are
+	// looked at again, all of a plan together: an engine lets go of the port of a
+	// container a moment after the container has ended.
+	patience = 2 * time.Second
+	// betweenLooks is the time between two looks.
+	betweenLooks = 200 * time.Millisecond
+)
 
 // Needed tells whether a plan does anything that a look at all containers on the
 // engine, or at the host, could save from failing.
@@ -56,9 +72,37 @@ func mustExist(m types.ServiceVolumeConfig) bool {
 	return m.Type == types.VolumeTypeBind && (m.Bind == nil || !bool(m.Bind.CreateHostPath))
 }
 
+// Look lists what stands in the way of a plan. The engine is asked once; once
+// more where a process of the machine seems to hold a port, which may be a
+// container that the engine has begun to start after its first answer.
+func Look(ctx context.Context, p *plan.Plan, e Lister, host Host) ([]plan.Problem, error) {
+	all, err := e.Containers(ctx, engine.ContainerFilter{})
+	if err != nil {
+		return nil, err
+	}
+	c := newChecker(p, all, host)
+	c.check(p)
+	if !c.blames {
+		return c.problems, nil
+	}
+	if all, err = e.Containers(ctx, engine.ContainerFilter{}); err != nil {
+		return nil, err
+	}
+	again := newChecker(p, all, host)
+	again.waited = c.waited
+	again.check(p)
+	return again.problems, nil
+}
+
 // Check lists what stands in the way of a plan, given all containers that the
 // engine has.
 func Check(p *plan.Plan, all []engine.Container, host Host) []plan.Problem {
+	c := newChecker(p, all, host)
+	c.check(p)
+	return c.problems
+}
+
+func newChecker(p *plan.Plan, all []engine.Container, host Host) *checker {
 	c := &checker{
 		host: host, leaving: map[string]bool{}, byName: map[string]engine.Container{},
 		ports: map[portKey][]holder{}, wanted: map[portKey][]wish{},
@@ -77,19 +121,22 @@ func Check(p *plan.Plan, all []engine.Container, host Host) []plan.Problem {
 			c.holds(k)
 		}
 	}
+	return c
+}
+
+func (c *checker) check(p *plan.Plan) {
 	each(p, func(n *plan.Node) {
 		switch op := n.Op.(type) {
 		case plan.CreateContainer:
 			c.name(op)
 			c.binds(op)
 			if publishes(op.Spec) {
-				c.hostPorts(op.Spec.Service.Name, op.Final, op.Spec.Service.Ports)
+				c.hostPorts(op.Spec.Service.Name, plan.Ref{Name: op.Final}, op.Spec.Service.Ports)
 			}
 		case plan.Start:
-			c.hostPorts(n.Service, op.Container.Name, op.Ports)
+			c.hostPorts(n.Service, op.Container, op.Ports)
 		}
 	})
-	return c.problems
 }
 
 func each(p *plan.Plan, f func(*plan.Node)) {
@@ -122,6 +169,8 @@ type checker struct {
 	ports    map[portKey][]holder
 	wanted   map[portKey][]wish // what the plan itself hands out
 	problems []plan.Problem
+	blames   bool          // a problem is put down to a process of the machine
+	waited   time.Duration // for ports to become free
 }
 
 func (c *checker) holds(k engine.Container) {
@@ -163,9 +212,9 @@ func publishes(spec engine.ContainerSpec) bool {
 		!strings.HasPrefix(spec.NetworkMode, "service:") && !strings.HasPrefix(spec.NetworkMode, "container:")
 }
 
-// hostPorts sees whether fixed host ports are free. Ranges are left to the
-// engine, which picks a free one.
-func (c *checker) hostPorts(service, name string, ports []types.ServicePortConfig) {
+// hostPorts sees whether the fixed host ports of a container are free. Ranges
+// are left to the engine, which picks a free one.
+func (c *checker) hostPorts(service string, ref plan.Ref, ports []types.ServicePortConfig) {
 	for _, p := range ports {
 		port, err := strconv.Atoi(p.Published)
 		if err != nil || port == 0 {
@@ -175,18 +224,31 @@ func (c *checker) hostPorts(service, name string, ports []types.ServicePortConfi
 		where := "services." + service + ".ports"
 		if other := c.rival(key, p.HostIP); other != "" {
 			c.problem(where, "publish a port range, or none, for more than one container",
-				"host port %d/%s is wanted by %s and by %s", port, key.protocol, other, name)
+				"host port %d/%s is wanted by %s and by %s", port, key.protocol, other, ref.Name)
 			continue
 		}
-		c.wanted[key] = append(c.wanted[key], wish{p.HostIP, name})
-		owner := c.owner(key, p.HostIP)
+		c.wanted[key] = append(c.wanted[key], wish{p.HostIP, ref.Name})
+		owner := c.owner(key, p.HostIP, ref.ID)
 		switch {
 		case owner != nil:
 			c.problem(where, "stop it, or publish another port", "host port %d/%s is taken by %s", port, key.protocol, describe(*owner))
-		case c.host != nil && !c.heldByPlan(key) && !c.host.PortFree(p.HostIP, port, key.protocol):
+		case c.host != nil && !c.heldByPlan(key, ref.ID) && !c.free(p.HostIP, key):
+			c.blames = true
 			c.problem(where, "stop it, or publish another port", "host port %d/%s is taken by a process on this machine", port, key.protocol)
 		}
 	}
+}
+
+// free tells whether no process holds a port, or lets go of it in time.
+func (c *checker) free(ip string, key portKey) bool {
+	for !c.host.PortFree(ip, key.port, key.protocol) {
+		if c.waited >= patience {
+			return false
+		}
+		time.Sleep(betweenLooks)
+		c.waited += betweenLooks
+	}
+	return true
 }
 
 // rival is another container of the plan that wants the same port.
@@ -206,21 +268,22 @@ func protocol(p types.ServicePortConfig) string {
 	return strings.ToLower(p.Protocol)
 }
 
-// owner is the container that holds a port and stays.
-func (c *checker) owner(key portKey, ip string) *engine.Container {
+// owner is the container that holds a port and stays, if it is not the one that
+// wants the port: that one has been started meanwhile.
+func (c *checker) owner(key portKey, ip, wants string) *engine.Container {
 	for _, h := range c.ports[key] {
-		if !c.leaving[h.container.ID] && overlap(h.ip, ip) {
+		if !c.leaving[h.container.ID] && h.container.ID != wants && overlap(h.ip, ip) {
 			return &h.container
 		}
 	}
 	return nil
 }
 
-// heldByPlan tells whether a container that the plan removes holds the port: it
-// will be free when it is needed.
-func (c *checker) heldByPlan(key portKey) bool {
+// heldByPlan tells whether a port is held by a container that the plan removes,
+// and so is free when it is needed, or by the one that wants it.
+func (c *checker) heldByPlan(key portKey, wants string) bool {
 	for _, h := range c.ports[key] {
-		if c.leaving[h.container.ID] {
+		if c.leaving[h.container.ID] || h.container.ID == wants {
 			return true
 		}
 	}

@@ -1,11 +1,14 @@
 package preflight_test
 
 import (
+	"context"
 	"net"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
@@ -115,10 +118,80 @@ func TestAPortThatAContainerOfThePlanGivesUpIsFree(t *testing.T) {
 }
 
 func TestAPortThatAProcessHoldsIsFoundOnlyOnTheEnginesOwnMachine(t *testing.T) {
-	p := creating(web(port("8080", "", "tcp")))
-	check(t, p, nil, host{taken: map[int]bool{8080: true}},
-		"services.web.ports: host port 8080/tcp is taken by a process on this machine")
-	check(t, p, nil, nil)
+	synctest.Test(t, func(t *testing.T) {
+		p := creating(web(port("8080", "", "tcp")))
+		check(t, p, nil, host{taken: map[int]bool{8080: true}},
+			"services.web.ports: host port 8080/tcp is taken by a process on this machine")
+		check(t, p, nil, nil)
+	})
+}
+
+// passing is a machine on which a port is held for a time.
+type passing struct {
+	host
+	until time.Time
+}
+
+func (p passing) PortFree(ip string, port int, protocol string) bool {
+	return !time.Now().Before(p.until) || p.host.PortFree(ip, port, protocol)
+}
+
+func TestAPortThatIsLetGoOfInAMomentIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := creating(web(port("8080", "", "tcp"), port("8081", "", "tcp")))
+		busy := host{taken: map[int]bool{8080: true, 8081: true}}
+		begin := time.Now()
+		check(t, p, nil, passing{busy, begin.Add(time.Second)})
+		begin = time.Now()
+		check(t, p, nil, passing{busy, begin.Add(time.Hour)},
+			"services.web.ports: host port 8080/tcp is taken by a process on this machine",
+			"services.web.ports: host port 8081/tcp is taken by a process on this machine")
+		if took := time.Since(begin); took != 2*time.Second {
+			t.Errorf("took %s for all ports together", took)
+		}
+	})
+}
+
+// turns is an engine that gives each of its answers once, the last one again and again.
+type turns struct {
+	answers [][]engine.Container
+	asked   int
+}
+
+func (e *turns) Containers(context.Context, engine.ContainerFilter) ([]engine.Container, error) {
+	e.asked++
+	return e.answers[min(e.asked, len(e.answers))-1], nil
+}
+
+func TestBeforeAProcessIsBlamedTheEngineIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := plan.New("app")
+		p.Add(plan.Node{ID: "start", Service: "web", Op: plan.Start{
+			Container: plan.Ref{ID: "1", Name: "web"}, Ports: []types.ServicePortConfig{port("8080", "", "tcp")},
+		}})
+		busy := host{taken: map[int]bool{8080: true}}
+		for _, c := range []struct {
+			answers [][]engine.Container
+			asked   int
+			want    string
+		}{
+			// The engine was about to start the very container.
+			{[][]engine.Container{nil, {running("1", "web", "0.0.0.0", 8080)}}, 2, ""},
+			{[][]engine.Container{nil, {running("2", "x", "0.0.0.0", 8080)}}, 2, "services.web.ports: host port 8080/tcp is taken by container x (service front of project other)"},
+			{[][]engine.Container{nil}, 2, "services.web.ports: host port 8080/tcp is taken by a process on this machine"},
+			{[][]engine.Container{{running("2", "x", "0.0.0.0", 8080)}}, 1, "services.web.ports: host port 8080/tcp is taken by container x (service front of project other)"},
+		} {
+			e := &turns{answers: c.answers}
+			found, err := preflight.Look(t.Context(), p, e, busy)
+			got := ""
+			for _, problem := range found {
+				got += problem.Error()
+			}
+			if err != nil || got != c.want || e.asked != c.asked {
+				t.Errorf("asked %d times, got %q, %v; want %q", e.asked, got, err, c.want)
+			}
+		}
+	})
 }
 
 func TestTwoContainersOfOnePlanCannotHaveOnePort(t *testing.T) {

@@ -91,6 +91,44 @@ func TestARefusedStartKeepsItsWordsOnOneLine(t *testing.T) {
 	}
 }
 
+func TestRefusalsThatCallForDifferentStepsHaveKindsOfTheirOwn(t *testing.T) {
+	id := strings.Repeat("ab", 32)
+	for _, test := range []struct {
+		status int
+		text   string
+		kind   error
+	}{
+		{409, "removal of container " + id + " is already in progress", engine.ErrRemoving},
+		{409, "You cannot remove a running container " + id + ". Stop the container before attempting removal or force remove", engine.ErrRunning},
+		{409, `cannot remove container "web": container is running: stop the container before removing or force remove`, engine.ErrRunning},
+		{409, "cannot do that", engine.ErrConflict},
+		{500, "container " + id + " is not connected to network front", engine.ErrNotFound},
+		{409, "Container " + id + " is marked for removal and cannot be connected or disconnected to the network", engine.ErrRemoving},
+		{403, "bridge driver doesn't support multiple subnets", nil},
+	} {
+		_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"DELETE /containers/" + id: refusal(test.status, test.text)})
+		err := e.RemoveContainer(t.Context(), id, engine.RemoveOptions{})
+		var refused *engine.Error
+		if !errors.As(err, &refused) || refused.Kind != test.kind {
+			t.Errorf("%q: %v", test.text, err)
+		}
+		if test.status == 409 && !errors.Is(err, engine.ErrConflict) {
+			t.Errorf("%v is no conflict", err)
+		}
+		if strings.Contains(err.Error(), id) || !strings.HasPrefix(err.Error(), "remove container "+id[:12]+": ") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestDigestsAndVolumesAreNotShortened(t *testing.T) {
+	id := strings.Repeat("ab", 32)
+	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"DELETE /volumes/" + id: refusal(500, "no sha256:"+id)})
+	if err := e.RemoveVolume(t.Context(), id, false); err == nil || err.Error() != "remove volume "+id+": no sha256:"+id {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestAnUnreachableEngineIsNamedWithTheReasonAndWhatToDo(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "none.sock")
 	e, err := New(Options{Host: "unix://" + socket, ConfigDir: t.TempDir()})
@@ -122,6 +160,33 @@ func TestACancelledRequestStaysRecognisable(t *testing.T) {
 	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"POST /containers/abc/start": wait})
 	if err := e.StartContainer(ctx, "abc"); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestARequestThatAFailureElsewhereHasEndedDoesNotBlameTheEngine(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	wait := func(http.ResponseWriter, *http.Request) {
+		cancel(errors.New("a failure elsewhere"))
+		time.Sleep(50 * time.Millisecond)
+	}
+	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"POST /containers/abc/start": wait})
+	err := e.StartContainer(ctx, "abc")
+	if !errors.Is(err, context.Canceled) || err.Error() != "start container abc: context canceled" {
+		t.Errorf("%v", err)
+	}
+	if _, err := e.Containers(ctx, engine.ContainerFilter{}); !errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrUnreachable) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestAnEventKeepsTheEnginesWords(t *testing.T) {
+	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"GET /events": stream(func(*http.Request) {}, `{"Type":"container","Action":"exec_create: true "}`)})
+	events, err := e.Events(t.Context(), engine.EventFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if event := <-events.C; event.Action+": "+event.Detail != "exec_create: true " {
+		t.Errorf("%+v", event)
 	}
 }
 

@@ -28,14 +28,14 @@ func (e *Engine) ClassicBuild(ctx context.Context, files io.Reader, config types
 	}
 	options, err := e.buildOptions(config, memory)
 	if err != nil {
-		return "", e.fail(op, name, err)
+		return "", e.fail(ctx, op, name, err)
 	}
 	if files == nil {
 		options.RemoteContext = config.Context
 	}
 	answer, err := e.cli.ImageBuild(ctx, files, options)
 	if err != nil {
-		return "", e.fail(op, name, err)
+		return "", e.fail(ctx, op, name, err)
 	}
 	id := ""
 	err = eachMessage(answer.Body, func(message progressMessage) error {
@@ -51,7 +51,7 @@ func (e *Engine) ClassicBuild(ctx context.Context, files io.Reader, config types
 		_, err := io.WriteString(out, message.Stream)
 		return err
 	})
-	return id, e.fail(op, name, errors.Join(err, answer.Body.Close()))
+	return id, e.fail(ctx, op, name, errors.Join(err, answer.Body.Close()))
 }
 
 // buildOptions is the build request of a build section.
@@ -85,7 +85,7 @@ func (e *Engine) LoadImage(ctx context.Context, archive io.Reader) error {
 	}
 	answer, err := e.cli.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
 	if err != nil {
-		return e.fail(op, "", err)
+		return e.fail(ctx, op, "", err)
 	}
-	return e.fail(op, "", follow(answer.Body, nil))
+	return e.fail(ctx, op, "", follow(answer.Body, nil))
 }

@@ -43,20 +43,20 @@ func (e *Engine) Compare(ctx context.Context, spec engine.ContainerSpec, id stri
 	}
 	want, err := newCreateRequest(spec, e.surroundings())
 	if err != nil {
-		return nil, e.fail(op, spec.Name, err)
+		return nil, e.fail(ctx, op, spec.Name, err)
 	}
 	var got observed
 	if got.facts, err = e.engineFacts(ctx); err != nil {
 		return nil, err
 	}
 	if got.container, err = e.cli.ContainerInspect(ctx, id); err != nil {
-		return nil, e.fail(op, id, err)
+		return nil, e.fail(ctx, op, id, err)
 	}
 	if got.image, err = e.imageDefaults(ctx, got.container.Image); err != nil {
-		return nil, e.fail(op, id, err)
+		return nil, e.fail(ctx, op, id, err)
 	}
 	if got.ids, err = e.resolve(ctx, want.host); err != nil {
-		return nil, e.fail(op, id, err)
+		return nil, e.fail(ctx, op, id, err)
 	}
 	return compareContainer(spec, want, got), nil
 }

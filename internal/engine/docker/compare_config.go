@@ -32,7 +32,7 @@ type imageDefaults struct {
 func (e *Engine) imageDefaults(ctx context.Context, id string) (imageDefaults, error) {
 	answer, err := e.cli.ImageInspect(ctx, id)
 	if err != nil {
-		translated := e.fail("inspect image", id, err)
+		translated := e.fail(ctx, "inspect image", id, err)
 		if errors.Is(translated, engine.ErrNotFound) {
 			return imageDefaults{}, nil
 		}

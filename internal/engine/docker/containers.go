@@ -28,7 +28,7 @@ func (e *Engine) Containers(ctx context.Context, filter engine.ContainerFilter) 
 	}
 	rows, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Size: filter.Size, Filters: containerFilters(filter)})
 	if err != nil {
-		return nil, e.fail(op, "", err)
+		return nil, e.fail(ctx, op, "", err)
 	}
 	result := make([]engine.Container, 0, len(rows))
 	for _, row := range rows {
@@ -165,7 +165,7 @@ func (e *Engine) InspectContainer(ctx context.Context, id string) (engine.Contai
 	}
 	answer, raw, err := e.cli.ContainerInspectWithRaw(ctx, id, false)
 	if err != nil {
-		return engine.ContainerDetail{}, e.fail(op, id, err)
+		return engine.ContainerDetail{}, e.fail(ctx, op, id, err)
 	}
 	return convertInspect(answer, raw), nil
 }
@@ -208,6 +208,10 @@ func convertConfig(d *engine.ContainerDetail, config *container.Config) {
 	d.Image, d.Labels = config.Image, config.Labels
 	d.Tty, d.OpenStdin, d.Env = config.Tty, config.OpenStdin, config.Env
 	d.Cmd, d.Entrypoint, d.StopSignal = config.Cmd, config.Entrypoint, config.StopSignal
+	if config.StopTimeout != nil {
+		timeout := time.Duration(*config.StopTimeout) * time.Second
+		d.StopTimeout = &timeout
+	}
 	if check := config.Healthcheck; check != nil && len(check.Test) > 0 {
 		d.HasHealth = check.Test[0] != "NONE"
 	}

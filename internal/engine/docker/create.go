@@ -21,11 +21,11 @@ func (e *Engine) CreateContainer(ctx context.Context, spec engine.ContainerSpec)
 	}
 	request, err := newCreateRequest(spec, e.surroundings())
 	if err != nil {
-		return engine.CreatedContainer{}, e.fail(op, spec.Name, err)
+		return engine.CreatedContainer{}, e.fail(ctx, op, spec.Name, err)
 	}
 	answer, err := e.cli.ContainerCreate(ctx, request.config, request.host, request.networking, request.platform, request.name)
 	if err != nil {
-		return engine.CreatedContainer{}, e.fail(op, spec.Name, err)
+		return engine.CreatedContainer{}, e.fail(ctx, op, spec.Name, err)
 	}
 	if err := e.complete(ctx, answer.ID, request); err != nil {
 		remove := e.RemoveContainer(context.WithoutCancel(ctx), answer.ID, engine.RemoveOptions{Force: true, Volumes: true})

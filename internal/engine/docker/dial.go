@@ -13,5 +13,5 @@ func (e *Engine) Dial(ctx context.Context, path, proto string, meta map[string][
 		return nil, err
 	}
 	conn, err := e.cli.DialHijack(ctx, path, proto, meta)
-	return conn, e.fail(op, "", err)
+	return conn, e.fail(ctx, op, "", err)
 }

@@ -57,7 +57,7 @@ func (e *Engine) APIVersion(ctx context.Context) (string, error) {
 func (e *Engine) ready(ctx context.Context, op, name string) error {
 	err := e.cli.NewVersionError(ctx, "1.0", "connection")
 	if err != nil {
-		return e.fail(op, name, err)
+		return e.fail(ctx, op, name, err)
 	}
 	if !e.pinned && olderThan(e.cli.ClientVersion(), MinimumAPI) {
 		return &engine.Error{Op: op, Name: name, Kind: engine.ErrUnsupported, Text: fmt.Sprintf(
@@ -74,7 +74,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	}
 	v, err := e.cli.ServerVersion(ctx)
 	if err != nil {
-		return engine.Info{}, e.fail(op, "", err)
+		return engine.Info{}, e.fail(ctx, op, "", err)
 	}
 	return engine.Info{
 		Endpoint: e.endpoint, Version: v.Version, APIVersion: e.cli.ClientVersion(), MinAPI: v.MinAPIVersion,

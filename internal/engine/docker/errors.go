@@ -19,9 +19,10 @@ import (
 )
 
 // fail translates an error of the client library: its kind for errors.Is, its
-// text on one line. A cancelled or timed-out context stays recognisable as
-// such. A nil error gives nil.
-func (e *Engine) fail(op, name string, err error) error {
+// text on one line with short IDs. What a request says whose context has ended
+// is the end of the context, whatever it broke on: it stays recognisable as
+// such, and says nothing about the engine. A nil error gives nil.
+func (e *Engine) fail(ctx context.Context, op, name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -29,11 +30,12 @@ func (e *Engine) fail(op, name string, err error) error {
 	if errors.As(err, &translated) {
 		return err
 	}
+	name = shortName(op, name)
 	if errors.Is(err, errMute) {
 		return e.silent(op, name)
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%s: %w", strings.TrimSpace(op+" "+name), err)
+	if ended := endOf(ctx, err); ended != nil {
+		return fmt.Errorf("%s: %w", strings.TrimSpace(op+" "+name), ended)
 	}
 	result := &engine.Error{Op: op, Name: name, Text: oneLine(err)}
 	switch {
@@ -48,6 +50,29 @@ func (e *Engine) fail(op, name string, err error) error {
 		result.Kind = kind(err, result.Text)
 	}
 	return result
+}
+
+// endOf is how the context ended that a request failed of; nil if the failure
+// has another reason. The client library gives the cause of the end in its
+// place, which may be anything; a refusal that the engine did send still counts.
+func endOf(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil && kind(err, err.Error()) == nil:
+		return ctx.Err()
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// shortName shortens IDs. Volumes keep theirs, which are their names.
+func shortName(op, name string) string {
+	if strings.Contains(op, "volume") {
+		return name
+	}
+	return engine.ShortIDs(name)
 }
 
 // httpToHTTPS is what Go's TLS servers answer to a client that speaks plain HTTP.
@@ -114,12 +139,14 @@ func kind(err error, text string) error {
 		return engine.ErrPortTaken
 	case matches(inUse, text):
 		return engine.ErrInUse
-	case errdefs.IsNotFound(err):
+	case errdefs.IsNotFound(err), matches(notJoined, text):
 		return engine.ErrNotFound
+	case matches(leaving, text):
+		return engine.ErrRemoving
+	case errdefs.IsConflict(err) && matches(alive, text):
+		return engine.ErrRunning
 	case errdefs.IsConflict(err), errdefs.IsAlreadyExists(err):
 		return engine.ErrConflict
-	case errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
-		return engine.ErrDenied
 	case errdefs.IsUnavailable(err):
 		return engine.ErrTransient
 	}
@@ -127,15 +154,15 @@ func kind(err error, text string) error {
 }
 
 // failRegistry is fail for requests that the engine passes on to a registry,
-// whose refusals are known by their words alone.
-func (e *Engine) failRegistry(op, name string, err error) error {
-	result := e.fail(op, name, err)
+// whose refusals are mostly known by their words alone.
+func (e *Engine) failRegistry(ctx context.Context, op, name string, err error) error {
+	result := e.fail(ctx, op, name, err)
 	var refusal *engine.Error
 	if !errors.As(result, &refusal) || errors.Is(refusal.Kind, engine.ErrUnreachable) {
 		return result
 	}
 	switch {
-	case matches(denied, refusal.Text):
+	case matches(denied, refusal.Text), errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
 		refusal.Kind = engine.ErrDenied
 	case matches(missing, refusal.Text):
 		refusal.Kind = engine.ErrNotFound
@@ -151,6 +178,9 @@ func (e *Engine) failRegistry(op, name string, err error) error {
 const (
 	portTaken = "port is already allocated|all ports are allocated|address already in use|ports are not available|failed to bind host port|port is already in use"
 	inUse     = "has active endpoints|volume is in use|image is being used|image is referenced|is in use by"
+	notJoined = "is not connected to network|is not connected to the network"
+	leaving   = "is already in progress|is marked for removal"
+	alive     = "stop the container before"
 	denied    = "pull access denied|unauthorized|authentication required|access denied|access to the resource is denied|denied: |no basic auth|incorrect username or password|403 forbidden"
 	missing   = "manifest unknown|no such image|repository name not known|no matching manifest"
 	transient = "toomanyrequests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
@@ -169,9 +199,9 @@ func matches(phrases, text string) bool {
 }
 
 // oneLine is an error's text without the client's prefix and without line
-// breaks.
+// breaks, with short IDs.
 func oneLine(err error) string {
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text := engine.ShortIDs(strings.Join(strings.Fields(err.Error()), " "))
 	text = strings.ReplaceAll(text, "Error response from daemon: ", "")
 	return strings.TrimPrefix(text, "Error: ")
 }

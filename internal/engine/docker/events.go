@@ -40,7 +40,7 @@ func (e *Engine) Events(ctx context.Context, filter engine.EventFilter) (engine.
 	select {
 	case err := <-failures:
 		if !errors.Is(err, io.EOF) || filter.Until == "" {
-			return engine.EventStream{}, e.fail(op, "", err)
+			return engine.EventStream{}, e.fail(ctx, op, "", err)
 		}
 		return endedStream(), nil
 	default:
@@ -93,11 +93,12 @@ func (e *Engine) pump(ctx context.Context, messages <-chan events.Message, failu
 }
 
 // convertEvent divides an action such as "health_status: healthy" into action
-// and detail, and takes the name out of the attributes.
+// and detail, and takes the name out of the attributes. Joined by ": " again the
+// two are what the engine said, such as "exec_create: true " with its last blank.
 func convertEvent(message events.Message) engine.Event {
 	action, detail, _ := strings.Cut(string(message.Action), ":")
 	event := engine.Event{
-		Time: time.Unix(message.Time, 0), Kind: string(message.Type), Action: action, Detail: strings.TrimSpace(detail),
+		Time: time.Unix(message.Time, 0), Kind: string(message.Type), Action: action, Detail: strings.TrimPrefix(detail, " "),
 		ID: message.Actor.ID, Name: message.Actor.Attributes["name"], Attributes: maps.Clone(message.Actor.Attributes),
 	}
 	if message.TimeNano > 0 {

@@ -24,7 +24,7 @@ func (e *Engine) engineFacts(ctx context.Context) (engineFacts, error) {
 	}
 	info, err := e.cli.Info(ctx)
 	if err != nil {
-		return engineFacts{}, e.fail("ask for the defaults of the engine", "", err)
+		return engineFacts{}, e.fail(ctx, "ask for the defaults of the engine", "", err)
 	}
 	facts := engineFacts{
 		logDriver: info.LoggingDriver, runtime: info.DefaultRuntime, cgroupVersion: info.CgroupVersion,

@@ -28,7 +28,7 @@ func (e *Engine) CopyFiles(ctx context.Context, id string, files []engine.File) 
 	}
 	err := e.putFiles(ctx, id, "/", files)
 	if err == nil || !strings.Contains(err.Error(), "marked read-only") {
-		return e.fail(op, id, err)
+		return e.fail(ctx, op, id, err)
 	}
 	byDir := map[string][]engine.File{}
 	for _, file := range files {
@@ -37,7 +37,7 @@ func (e *Engine) CopyFiles(ctx context.Context, id string, files []engine.File) 
 	}
 	for _, dir := range sortedKeys(byDir) {
 		if err := e.putFiles(ctx, id, dir, byDir[dir]); err != nil {
-			return e.fail(op, id, fmt.Errorf("%s: %w", dir, err))
+			return e.fail(ctx, op, id, fmt.Errorf("%s: %w", dir, err))
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ func (e *Engine) Images(ctx context.Context, refs ...string) (map[string]engine.
 	if args.Len() > 0 {
 		rows, err := e.cli.ImageList(ctx, image.ListOptions{Filters: args})
 		if err != nil {
-			return nil, e.fail(op, "", err)
+			return nil, e.fail(ctx, op, "", err)
 		}
 		byName = imagesByName(rows)
 	}
@@ -106,7 +106,7 @@ func (e *Engine) InspectImage(ctx context.Context, ref string) (engine.Image, er
 	}
 	answer, err := e.cli.ImageInspect(ctx, ref)
 	if err != nil {
-		return engine.Image{}, e.fail(op, ref, err)
+		return engine.Image{}, e.fail(ctx, op, ref, err)
 	}
 	return convertImage(answer), nil
 }

@@ -113,13 +113,13 @@ func (e *Engine) WaitContainer(ctx context.Context, id string) (int, error) {
 	select {
 	case result := <-results:
 		if result.Error != nil && result.Error.Message != "" {
-			return int(result.StatusCode), &engine.Error{Op: op, Name: id, Text: result.Error.Message}
+			return int(result.StatusCode), &engine.Error{Op: op, Name: engine.ShortIDs(id), Text: engine.ShortIDs(result.Error.Message)}
 		}
 		return int(result.StatusCode), nil
 	case err := <-failures:
-		return 0, e.fail(op, id, err)
+		return 0, e.fail(ctx, op, id, err)
 	case <-ctx.Done():
-		return 0, e.fail(op, id, ctx.Err())
+		return 0, e.fail(ctx, op, id, ctx.Err())
 	}
 }
 
@@ -139,7 +139,7 @@ func (e *Engine) act(ctx context.Context, op, name string, request func() error)
 	if err := e.ready(ctx, op, name); err != nil {
 		return err
 	}
-	return e.fail(op, name, request())
+	return e.fail(ctx, op, name, request())
 }
 
 // unixTime makes a time of the engine's seconds; zero stays the zero time.

@@ -21,7 +21,7 @@ func (e *Engine) Networks(ctx context.Context, project string, names ...string) 
 	}
 	rows, err := e.cli.NetworkList(ctx, network.ListOptions{})
 	if err != nil {
-		return nil, e.fail(op, "", err)
+		return nil, e.fail(ctx, op, "", err)
 	}
 	var result []engine.Network
 	for _, row := range rows {

@@ -29,13 +29,13 @@ func (e *Engine) PullImage(ctx context.Context, ref string, opts engine.PullOpti
 	}
 	credentials, err := e.registryAuth(ref)
 	if err != nil {
-		return e.fail(op, ref, err)
+		return e.fail(ctx, op, ref, err)
 	}
 	stream, err := e.cli.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: credentials, Platform: opts.Platform})
 	if err != nil {
-		return e.failRegistry(op, ref, err)
+		return e.failRegistry(ctx, op, ref, err)
 	}
-	return e.failRegistry(op, ref, follow(stream, opts.Progress))
+	return e.failRegistry(ctx, op, ref, follow(stream, opts.Progress))
 }
 
 // PushImage pushes an image, with the credentials of the Docker configuration.
@@ -46,7 +46,7 @@ func (e *Engine) PushImage(ctx context.Context, ref string, opts engine.PullOpti
 	}
 	credentials, err := e.registryAuth(ref)
 	if err != nil {
-		return e.fail(op, ref, err)
+		return e.fail(ctx, op, ref, err)
 	}
 	if credentials == "" {
 		// The engine refuses a push without the header, even an anonymous one.
@@ -54,9 +54,9 @@ func (e *Engine) PushImage(ctx context.Context, ref string, opts engine.PullOpti
 	}
 	stream, err := e.cli.ImagePush(ctx, ref, image.PushOptions{RegistryAuth: credentials})
 	if err != nil {
-		return e.failRegistry(op, ref, err)
+		return e.failRegistry(ctx, op, ref, err)
 	}
-	return e.failRegistry(op, ref, follow(stream, opts.Progress))
+	return e.failRegistry(ctx, op, ref, follow(stream, opts.Progress))
 }
 
 // ResolveDigest asks the registry, through the engine, for the digest a
@@ -68,11 +68,11 @@ func (e *Engine) ResolveDigest(ctx context.Context, ref string) (string, error) 
 	}
 	credentials, err := e.registryAuth(ref)
 	if err != nil {
-		return "", e.fail(op, ref, err)
+		return "", e.fail(ctx, op, ref, err)
 	}
 	answer, err := e.cli.DistributionInspect(ctx, ref, credentials)
 	if err != nil {
-		return "", e.failRegistry(op, ref, err)
+		return "", e.failRegistry(ctx, op, ref, err)
 	}
 	return answer.Descriptor.Digest.String(), nil
 }

@@ -22,7 +22,7 @@ func (e *Engine) Stats(ctx context.Context, id string, stream bool, each func(en
 	}
 	answer, err := e.cli.ContainerStats(ctx, id, stream)
 	if err != nil {
-		return e.fail(op, id, err)
+		return e.fail(ctx, op, id, err)
 	}
 	decoder := json.NewDecoder(answer.Body)
 	for {
@@ -37,7 +37,7 @@ func (e *Engine) Stats(ctx context.Context, id string, stream bool, each func(en
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	return e.fail(op, id, errors.Join(err, answer.Body.Close()))
+	return e.fail(ctx, op, id, errors.Join(err, answer.Body.Close()))
 }
 
 // convertStats computes what `docker stats` shows.

@@ -25,10 +25,10 @@ func (e *Engine) Logs(ctx context.Context, id string, opts engine.LogOptions, st
 		Tail: opts.Tail, Timestamps: opts.Timestamps,
 	})
 	if err != nil {
-		return e.fail(op, id, err)
+		return e.fail(ctx, op, id, err)
 	}
 	err = copyOutput(stream, stdout, stderr, opts.TTY)
-	return e.fail(op, id, errors.Join(err, stream.Close()))
+	return e.fail(ctx, op, id, errors.Join(err, stream.Close()))
 }
 
 // copyOutput divides the engine's frames between the two writers, or copies a
@@ -60,7 +60,7 @@ func (e *Engine) Attach(ctx context.Context, id string, opts engine.AttachOption
 		DetachKeys: opts.DetachKeys, Logs: opts.Logs,
 	})
 	if err != nil {
-		return e.fail(op, id, err)
+		return e.fail(ctx, op, id, err)
 	}
 	if opts.Ready != nil {
 		opts.Ready()
@@ -71,7 +71,7 @@ func (e *Engine) Attach(ctx context.Context, id string, opts engine.AttachOption
 	resize := func(ctx context.Context, size engine.Size) error {
 		return e.cli.ContainerResize(ctx, id, convertSize(size))
 	}
-	return e.fail(op, id, converse(ctx, connection, streams, resize))
+	return e.fail(ctx, op, id, converse(ctx, connection, streams, resize))
 }
 
 // Exec runs a command in a running container and returns its exit code. With
@@ -89,24 +89,24 @@ func (e *Engine) Exec(ctx context.Context, id string, spec engine.ExecSpec, stre
 		AttachStdin: attached && streams.In != nil, AttachStdout: attached, AttachStderr: attached,
 	})
 	if err != nil {
-		return 0, e.fail(op, id, err)
+		return 0, e.fail(ctx, op, id, err)
 	}
 	if spec.Detach {
-		return 0, e.fail(op, id, e.cli.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true, Tty: spec.TTY}))
+		return 0, e.fail(ctx, op, id, e.cli.ContainerExecStart(ctx, created.ID, container.ExecStartOptions{Detach: true, Tty: spec.TTY}))
 	}
 	connection, err := e.cli.ContainerExecAttach(ctx, created.ID, container.ExecAttachOptions{Tty: spec.TTY})
 	if err != nil {
-		return 0, e.fail(op, id, err)
+		return 0, e.fail(ctx, op, id, err)
 	}
 	streams.TTY = spec.TTY
 	resize := func(ctx context.Context, size engine.Size) error {
 		return e.cli.ContainerExecResize(ctx, created.ID, convertSize(size))
 	}
 	if err := converse(ctx, connection, streams, resize); err != nil {
-		return 0, e.fail(op, id, err)
+		return 0, e.fail(ctx, op, id, err)
 	}
 	code, err := e.exitCode(ctx, created.ID)
-	return code, e.fail(op, id, err)
+	return code, e.fail(ctx, op, id, err)
 }
 
 // converse copies both directions of a hijacked connection until the output

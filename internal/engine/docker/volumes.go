@@ -20,7 +20,7 @@ func (e *Engine) Volumes(ctx context.Context, project string, names ...string) (
 	}
 	answer, err := e.cli.VolumeList(ctx, volume.ListOptions{})
 	if err != nil {
-		return nil, e.fail(op, "", err)
+		return nil, e.fail(ctx, op, "", err)
 	}
 	var result []engine.Volume
 	for _, row := range answer.Volumes {

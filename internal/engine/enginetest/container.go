@@ -247,7 +247,7 @@ func (e *Engine) RemoveContainer(ctx context.Context, id string, options engine.
 		if alive && !options.Force {
 			text := fmt.Sprintf("You cannot remove a %s container %s. Stop the container before attempting removal or force remove",
 				c.state, c.id)
-			return &engine.Error{Op: "remove container", Name: id, Kind: engine.ErrConflict, Text: text}
+			return &engine.Error{Op: "remove container", Name: id, Kind: engine.ErrRunning, Text: text}
 		}
 		if c.process != nil {
 			e.emitContainer(c, "kill", "", map[string]string{"signal": "9"})

@@ -179,9 +179,11 @@ func (s *subject) fine(err error) {
 	}
 }
 
-// refused checks an error's kind (nil for any) and that it says the words.
+// refused checks an error's kind (nil for any) and that it says the words, with
+// short IDs.
 func (s *subject) refused(err, kind error, words string) {
 	s.Helper()
+	words = engine.ShortIDs(words)
 	switch {
 	case err == nil:
 		s.Errorf("no error; want %q", words)

@@ -28,7 +28,7 @@ func containerBehaviours() []Behaviour {
 		{"a name can be had once", func(s *subject) {
 			id := s.create(s.sleeper("a"))
 			_, err := s.e.CreateContainer(s.Context(), s.sleeper("a"))
-			s.refused(err, engine.ErrConflict, `The container name "/`+s.name("a")+`" is already in use by container "`+id)
+			s.refused(err, engine.ErrConflict, `The container name "/`+s.name("a")+`" is already in use by container "`+id+`"`)
 		}},
 		{"of several creations of one name at once one succeeds", func(s *subject) {
 			const tries = 5
@@ -80,7 +80,7 @@ func nameBehaviours() []Behaviour {
 		{"a running container is removed by force only", func(s *subject) {
 			id := s.run(s.sleeper("a"))
 			err := s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{})
-			s.refused(err, engine.ErrConflict, "running")
+			s.refused(err, engine.ErrRunning, "running")
 			s.fine(s.e.RemoveContainer(s.Context(), id, engine.RemoveOptions{Force: true}))
 		}},
 	}

@@ -122,7 +122,7 @@ func aRunningContainerIsConnected(s *subject) {
 	spec := s.sleeper("a")
 	spec.NetworkMode = "bridge"
 	id := s.run(spec)
-	s.refused(s.e.DisconnectNetwork(s.Context(), network, id, false), nil, "is not connected")
+	s.refused(s.e.DisconnectNetwork(s.Context(), network, id, false), engine.ErrNotFound, "is not connected")
 	s.fine(s.e.ConnectNetwork(s.Context(), network, id, engine.Endpoint{Network: name, Aliases: []string{"x"}}))
 	if at, ok := s.row(id).Networks[name]; !ok || at.IPAddress == "" {
 		s.Errorf("connected: got %+v", s.row(id).Networks)

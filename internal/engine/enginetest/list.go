@@ -185,6 +185,10 @@ func (e *Engine) detail(c *container) engine.ContainerDetail {
 	}
 	policy := c.restartPolicy()
 	d.RestartPolicy = policy.name
+	if period := c.spec.Service.StopGracePeriod; period != nil {
+		timeout := wholeSeconds(time.Duration(*period))
+		d.StopTimeout = &timeout
+	}
 	return d
 }
 

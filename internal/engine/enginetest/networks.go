@@ -140,7 +140,7 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 		}
 		if slices.Contains([]string{"bridge", "host", "none"}, n.Name) {
 			text := fmt.Sprintf("%s is a pre-defined network and cannot be removed", n.Name)
-			return &engine.Error{Op: op, Name: id, Kind: engine.ErrInUse, Text: text}
+			return &engine.Error{Op: op, Name: id, Text: text}
 		}
 		for _, c := range e.containers {
 			for _, ep := range c.endpoints {
@@ -171,11 +171,11 @@ func (e *Engine) ConnectNetwork(ctx context.Context, networkID, containerID stri
 		}
 		if c.networkMode() == "none" {
 			text := "container cannot be connected to multiple networks with one of the networks in private (none) mode"
-			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrDenied, Text: text}
+			return &engine.Error{Op: op, Name: networkID, Text: text}
 		}
 		if c.endpoint(n.Name) != nil {
 			text := fmt.Sprintf("endpoint with name %s already exists in network %s", c.name, n.Name)
-			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrDenied, Text: text}
+			return &engine.Error{Op: op, Name: networkID, Text: text}
 		}
 		added := &endpoint{Endpoint: ep, network: n.Name}
 		c.endpoints = append(c.endpoints, added)
@@ -204,8 +204,8 @@ func (e *Engine) DisconnectNetwork(ctx context.Context, networkID, containerID s
 		}
 		ep := c.endpoint(n.Name)
 		if ep == nil {
-			text := fmt.Sprintf("container %s is not connected to the network %s", c.id, n.Name)
-			return &engine.Error{Op: op, Name: networkID, Text: text}
+			text := fmt.Sprintf("container %s is not connected to network %s", c.id, n.Name)
+			return &engine.Error{Op: op, Name: networkID, Kind: engine.ErrNotFound, Text: text}
 		}
 		e.leave(c, ep)
 		c.endpoints = slices.DeleteFunc(c.endpoints, func(x *endpoint) bool { return x == ep })

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // Call is one request as the real adapter would have sent it.
@@ -223,7 +225,16 @@ func (e *Engine) open(ctx context.Context, r request) (*Call, error) {
 }
 
 // finish ends a request that open began, with its answer or what became of it.
+// IDs in it are short, as the adapter makes them.
 func (e *Engine) finish(c *Call, err error) error {
+	if refused, ok := err.(*engine.Error); ok {
+		short := *refused
+		short.Name, short.Text = engine.ShortIDs(short.Name), engine.ShortIDs(short.Text)
+		if strings.Contains(short.Op, "volume") {
+			short.Name = refused.Name // an anonymous volume's name, whole
+		}
+		err = &short
+	}
 	if lost := e.afterFault(*c); lost != nil {
 		err = lost
 	}

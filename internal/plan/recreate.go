@@ -172,6 +172,7 @@ func (u *up) reconnect(svc desired.Service, r replica, ref Ref) []string {
 		if attached && !u.renewedNetwork[e.Network] {
 			continue
 		}
+		u.rejoined[r.c.ID+"/"+e.Network] = true
 		cause := "it is not on the network"
 		if attached {
 			cause = "the network is made anew"

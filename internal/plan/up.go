@@ -55,7 +55,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		d: d, a: a, opt: opt, p: New(d.Project),
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
-		services: map[string]*progress{}, replacedBy: map[string]string{},
+		services: map[string]*progress{}, replacedBy: map[string]string{}, rejoined: map[string]bool{},
 	}
 	u.networks()
 	u.volumes()
@@ -66,6 +66,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 	}
 	u.restartDependents(order)
 	u.releaseVolumes()
+	u.emptyNetworks()
 	u.orderPorts()
 	u.finishUnits()
 	u.wait(order)
@@ -83,6 +84,7 @@ type up struct {
 	renewedNetwork map[string]bool
 	volumeNode     map[string]string // volume name -> the node that makes it
 	renewedVolume  map[string]bool
+	rejoined       map[string]bool   // container ID/network name: the plan joins the one to the other
 	replacedBy     map[string]string // container ID -> the node that removes it for its replacement
 	services       map[string]*progress
 }

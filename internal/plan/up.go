@@ -64,7 +64,6 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		svc, _ := d.Service(name)
 		u.service(svc)
 	}
-	u.restartDependents(order)
 	u.releaseVolumes()
 	u.emptyNetworks()
 	u.orderPorts()
@@ -94,8 +93,11 @@ type progress struct {
 	svc     desired.Service
 	refs    []Ref    // the containers it will have, by number
 	started []string // nodes after which it counts as started
-	touched bool     // some container is started, replaced or new
-	renewed bool     // some container is replaced
+	// ready are the nodes after which a running container that stays is as the
+	// files say, by its ID
+	ready   map[string][]string
+	touched bool // some container is started, replaced or new
+	renewed bool // some container is replaced
 	// restarted: its containers are restarted with a dependency
 	restarted bool
 	healthy   bool // all containers are healthy now
@@ -123,7 +125,7 @@ func serviceOrder(d *desired.State) ([]string, error) {
 
 // service plans one service: which replicas stay, go, are replaced or added.
 func (u *up) service(svc desired.Service) {
-	pr := &progress{svc: svc, healthy: true}
+	pr := &progress{svc: svc, healthy: true, ready: map[string][]string{}}
 	u.services[svc.Name] = pr
 	if svc.Config.Provider != nil {
 		u.provide(pr)
@@ -152,6 +154,7 @@ func (u *up) service(svc desired.Service) {
 	for _, n := range set.missing {
 		u.fresh(pr, n, conditions)
 	}
+	u.restartKept(pr, set, conditions)
 	sort.SliceStable(pr.refs, func(i, j int) bool { return pr.refs[i].Name < pr.refs[j].Name })
 }
 
@@ -190,11 +193,13 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	case r.c.State == engine.Paused:
 		pr.touched = true
 		pr.healthy = false
-		pr.started = append(pr.started, u.p.Add(Node{
+		pr.ready[ref.ID] = []string{u.p.Add(Node{
 			ID: "container/" + final + "/unpause", Op: Unpause{Container: ref}, Service: svc.Name, Cause: "it is paused",
-		}, append(needs, conditions...)...))
+		}, append(needs, conditions...)...)}
+		pr.started = append(pr.started, pr.ready[ref.ID]...)
 	case r.c.IsRunning():
 		u.p.Unchanged = append(u.p.Unchanged, ref)
+		pr.ready[ref.ID] = needs
 		pr.started = append(pr.started, needs...)
 		pr.healthy = pr.healthy && r.c.Health == engine.Healthy
 	default:

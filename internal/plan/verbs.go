@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -135,31 +136,51 @@ func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, 
 	if err := s.missing(opt.Services); err != nil {
 		return nil, err
 	}
-	started := map[string][]string{}
-	touched := map[string]bool{}
+	st := starting{nodes: map[string][]string{}, touched: map[string]bool{}, byID: map[string]string{}}
 	for _, name := range s.services {
-		needs := s.conditions(name, started, touched)
+		needs := s.conditions(name, st.nodes, st.touched)
 		for _, c := range s.by[name] {
-			ref := refOf(c)
-			if c.IsRunning() && c.State != engine.Paused {
-				s.p.Unchanged = append(s.p.Unchanged, ref)
-				continue
-			}
-			touched[name] = true
-			if c.State == engine.Paused {
-				started[name] = append(started[name], s.p.Add(Node{
-					ID: nodeID(c, "unpause"), Op: Unpause{Container: ref}, Service: name, Cause: "it is paused",
-				}, needs...))
-				continue
-			}
-			last := s.p.Add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
-			started[name] = append(started[name], s.postStart(ref, last))
+			s.start(c, needs, &st)
 		}
 	}
 	if opt.Wait {
-		s.ready(opt.WaitTimeout, started)
+		s.ready(opt.WaitTimeout, st.nodes)
 	}
 	return s.p, nil
+}
+
+// starting is what StartAll has planned so far.
+type starting struct {
+	nodes   map[string][]string // the nodes after which a service is started
+	touched map[string]bool     // services with containers that are started
+	byID    map[string]string   // containers that get a new namespace, and by which node
+}
+
+// start plans to start a container, to let it go on, or to restart it where it
+// runs in the namespace of one that is started.
+func (s *selection) start(c engine.Container, needs []string, st *starting) {
+	ref, name := refOf(c), c.Labels[labels.Service]
+	n := Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}
+	parent := st.byID[strings.TrimPrefix(c.NetworkMode, "container:")]
+	switch {
+	case c.State == engine.Paused:
+		st.touched[name] = true
+		st.nodes[name] = append(st.nodes[name], s.p.Add(Node{
+			ID: nodeID(c, "unpause"), Op: Unpause{Container: ref}, Service: name, Cause: "it is paused",
+		}, needs...))
+		return
+	case c.IsRunning() && parent == "":
+		s.p.Unchanged = append(s.p.Unchanged, ref)
+		return
+	case c.IsRunning():
+		needs = addPreStop(s.p, s.m.PreStop[name], ref, needs)
+		n.ID, n.Op = nodeID(c, "restart"), Restart{Container: ref}
+		n.Cause = "it shares the network of a container that is started"
+	}
+	st.touched[name] = true
+	last := s.p.Add(n, append([]string{parent}, needs...)...)
+	st.byID[c.ID] = last
+	st.nodes[name] = append(st.nodes[name], s.postStart(ref, last))
 }
 
 // missing tells of services that are to have containers and have none.

@@ -56,6 +56,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
 		services: map[string]*progress{}, replacedBy: map[string]string{}, rejoined: map[string]bool{},
+		freedName: map[string]string{},
 	}
 	u.networks()
 	u.volumes()
@@ -66,6 +67,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 	}
 	u.releaseVolumes()
 	u.emptyNetworks()
+	u.orderNames()
 	u.orderPorts()
 	u.finishUnits()
 	u.wait(order)
@@ -84,6 +86,7 @@ type up struct {
 	volumeNode     map[string]string // volume name -> the node that makes it
 	renewedVolume  map[string]bool
 	rejoined       map[string]bool   // container ID/network name: the plan joins the one to the other
+	freedName      map[string]string // container name -> the node that gives its holder another one
 	replacedBy     map[string]string // container ID -> the node that removes it for its replacement
 	services       map[string]*progress
 }
@@ -180,11 +183,12 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 		return
 	}
 	needs := u.reconnect(svc, r, ref)
-	if needsHealing(r.c, final) {
-		needs = append(needs, u.p.Add(Node{
-			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name,
-			Cause: "an interrupted replacement left it as " + r.c.Name,
-		}, u.leftoverNodes(final)...))
+	if cause := u.renameCause(svc, r, final); cause != "" {
+		rename := u.p.Add(Node{
+			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name, Cause: cause,
+		}, u.leftoverNodes(final)...)
+		u.freedName[r.c.Name] = rename
+		needs = append(needs, rename)
 	}
 	pr.refs = append(pr.refs, ref)
 	switch {

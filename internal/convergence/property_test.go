@@ -59,6 +59,7 @@ func history(t *testing.T, seed uint64) {
 	p, contents := w.project()
 	h := &run{t: t, e: e, w: w}
 	h.disturbed(p, contents)
+	h.oneOff()
 	for range 1 + w.r.IntN(2) {
 		h.drift()
 		p, contents = w.project()
@@ -172,12 +173,14 @@ func (h *run) drift() {
 	c := list[h.w.r.IntN(len(list))]
 	ctx := h.t.Context()
 	var err error
-	what := h.w.pick("stop", "remove", "disconnect")
+	what := h.w.pick("stop", "remove", "disconnect", "rename")
 	switch what {
 	case "stop":
 		err = h.e.KillContainer(ctx, c.ID, "SIGKILL")
 	case "remove":
 		err = h.e.RemoveContainer(ctx, c.ID, engine.RemoveOptions{Force: true})
+	case "rename":
+		err = h.e.RenameContainer(ctx, c.ID, "by-hand-"+c.ID[:6])
 	case "disconnect":
 		for name, a := range c.Networks {
 			err = h.e.DisconnectNetwork(ctx, a.NetworkID, c.ID, true)
@@ -190,7 +193,7 @@ func (h *run) drift() {
 
 // settles lets a plain up finish and checks everything.
 func (h *run) settles(p *types.Project, contents desired.Contents) {
-	before := h.anonymous()
+	before, found := h.anonymous(), h.e.Snapshot()
 	pl, err := up(h.t.Context(), h.e, p, contents)
 	if err != nil {
 		h.t.Errorf("the plain up failed: %v\n%s", err, pl)
@@ -200,6 +203,8 @@ func (h *run) settles(p *types.Project, contents desired.Contents) {
 	h.checkContainers(p)
 	h.checkNetworks(p)
 	h.checkData(before)
+	h.checkBystanders(found.Containers)
+	h.checkNamespaces(found.Containers)
 	again, err := up(h.t.Context(), h.e, p, contents)
 	if err != nil {
 		h.t.Errorf("the second up failed: %v", err)
@@ -211,6 +216,9 @@ func (h *run) settles(p *types.Project, contents desired.Contents) {
 func (h *run) checkContainers(p *types.Project) {
 	count := map[string]int{}
 	for _, c := range h.e.Snapshot().Containers {
+		if labels.IsOneOff(c.Labels) {
+			continue
+		}
 		name := c.Labels[labels.Service]
 		svc, ok := p.Services[name]
 		if !ok {
@@ -247,6 +255,9 @@ func (h *run) checkNetworks(p *types.Project) {
 		seen[n.Name]++
 		if n.Name == "p_back" && n.Internal != p.Networks["back"].Internal && used(p, "back") {
 			h.t.Errorf("network back was not made anew")
+		}
+		if n.Name == "p_back" && n.Labels["tier"] != p.Networks["back"].Labels["tier"] && used(p, "back") {
+			h.t.Errorf("network back has label %q", n.Labels["tier"])
 		}
 	}
 	for name, count := range seen {

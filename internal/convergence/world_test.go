@@ -28,6 +28,11 @@ func (w world) project() (*types.Project, desired.Contents) {
 		Volumes: types.Volumes{"data": {Name: "p_data"}, "logs": {Name: "p_logs"}},
 		Configs: types.Configs{"conf": {Name: "p_conf", Content: "x"}},
 	}
+	if w.chance(50) {
+		back := p.Networks["back"]
+		back.Labels = types.Labels{"tier": w.pick("one", "two")}
+		p.Networks["back"] = back
+	}
 	var earlier []types.ServiceConfig
 	for _, name := range []string{"a", "b", "c", "d"} {
 		if !w.chance(75) {

@@ -18,12 +18,14 @@ import (
 const maxCanonical = 8 << 20
 
 // Canonical is the part of a service that shapes its containers at run time,
-// with the digests of its configs and secrets. It is stored, compressed, in the
-// label dev.berth.spec, so that one list request tells what has changed.
+// with the digests of its configs and secrets, or all of a network or volume. It
+// is stored, compressed, in the label dev.berth.spec of what is made from it, so
+// that one list request tells what has changed.
 type Canonical struct {
-	Version int               `json:"v"`
-	Service json.RawMessage   `json:"service"`
-	Files   map[string]string `json:"files,omitempty"`
+	Version  int               `json:"v"`
+	Service  json.RawMessage   `json:"service,omitempty"`
+	Files    map[string]string `json:"files,omitempty"`
+	Resource json.RawMessage   `json:"resource,omitempty"` // a network or volume
 }
 
 // canonical leaves out what changes nothing in a container: how its image is
@@ -139,14 +141,18 @@ func change(path string, old *string, after map[string]string) engine.Change {
 }
 
 func flatten(c Canonical) (map[string]string, error) {
-	var service any
-	dec := json.NewDecoder(bytes.NewReader(c.Service))
+	var fields any
+	spec := c.Service
+	if c.Resource != nil {
+		spec = c.Resource
+	}
+	dec := json.NewDecoder(bytes.NewReader(spec))
 	dec.UseNumber()
-	if err := dec.Decode(&service); err != nil {
+	if err := dec.Decode(&fields); err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
-	flattenInto(out, "", service)
+	flattenInto(out, "", fields)
 	for k, v := range c.Files {
 		out[k] = "sha256:" + v
 	}

@@ -61,7 +61,7 @@ func buildPreStart(p *types.Project, svc *Service, opt Options) error {
 // fixed addresses, which belong to the service's own containers.
 func hookEndpoints(p *types.Project, config types.ServiceConfig) []engine.Endpoint {
 	var out []engine.Endpoint
-	for _, e := range endpoints(p, config, nil) {
+	for _, e := range endpoints(p.Networks, config, nil) {
 		out = append(out, engine.Endpoint{Network: e.Network})
 	}
 	return out

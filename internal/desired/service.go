@@ -51,7 +51,7 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		Mounts: append(mounts, binds...), Files: files,
 		TTY: config.Tty,
 	}
-	svc.template.Networks = endpoints(p, config, svc.template.Links)
+	svc.template.Networks = endpoints(p.Networks, config, svc.template.Links)
 	if err := buildPreStart(p, &svc, opt); err != nil {
 		return Service{}, err
 	}
@@ -108,74 +108,4 @@ func parents(c types.ContainerSpec) []string {
 		}
 	}
 	return sortedKeys(seen)
-}
-
-// endpoints joins a service to its networks, the one of highest priority first.
-func endpoints(p *types.Project, config types.ServiceConfig, links []string) []engine.Endpoint {
-	if config.NetworkMode != "" {
-		return nil
-	}
-	var out []engine.Endpoint
-	for i, key := range config.NetworksByPriority() {
-		own := config.Networks[key]
-		e := engine.Endpoint{Network: p.Networks[key].Name, Config: own, Links: links}
-		if own.ServiceNameAliasEnabled() {
-			e.Aliases = append(e.Aliases, config.Name)
-		}
-		if own != nil {
-			e.Aliases = append(e.Aliases, own.Aliases...)
-			e.MacAddress = own.MacAddress
-		}
-		if i == 0 && e.MacAddress == "" {
-			e.MacAddress = config.MacAddress
-		}
-		out = append(out, e)
-	}
-	return out
-}
-
-// links writes a service's links as "<container>:<alias>": each replica of the
-// linked service answers to the alias, to "<service>-<n>" and to its full name.
-func links(p *types.Project, config types.ServiceConfig, separator string) []string {
-	var out []string
-	for _, link := range config.Links {
-		name, alias, ok := strings.Cut(link, ":")
-		if !ok {
-			alias = name
-		}
-		linked, ok := p.Services[name]
-		if !ok {
-			continue
-		}
-		target := Service{Name: name, Config: linked, separator: separator}
-		for n := 1; n <= linked.GetScale(); n++ {
-			container := target.ContainerName(p.Name, n)
-			short := fmt.Sprintf("%s%s%d", name, separator, n)
-			out = append(out, container+":"+alias, container+":"+short,
-				container+":"+p.Name+separator+short)
-		}
-	}
-	for _, link := range config.ExternalLinks {
-		if !strings.Contains(link, ":") {
-			link += ":" + link
-		}
-		out = append(out, link)
-	}
-	return out
-}
-
-// resolveVolumes replaces the keys of named volumes by the volumes' real names.
-func resolveVolumes(p *types.Project, volumes []types.ServiceVolumeConfig) ([]types.ServiceVolumeConfig, error) {
-	var out []types.ServiceVolumeConfig
-	for _, v := range volumes {
-		if (v.Type == types.VolumeTypeVolume || v.Type == types.VolumeTypeCluster) && v.Source != "" {
-			config, ok := p.Volumes[v.Source]
-			if !ok {
-				return nil, fmt.Errorf("undefined volume %q: add it under volumes", v.Source)
-			}
-			v.Source = config.Name
-		}
-		out = append(out, v)
-	}
-	return out, nil
 }

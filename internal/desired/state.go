@@ -5,12 +5,10 @@
 package desired
 
 import (
-	"fmt"
 	"sort"
 	"strconv"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/confighash"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -26,6 +24,9 @@ type State struct {
 	// Known names every service the files declare, those left out by profiles
 	// or selection included: their containers are no orphans.
 	Known map[string]bool
+	// unselected are the endpoints, by service, of the services that Services
+	// leaves out.
+	unselected map[string][]engine.Endpoint
 }
 
 // Network is a network some service uses.
@@ -33,6 +34,8 @@ type Network struct {
 	Key      string // its name in the file
 	External bool
 	Spec     engine.NetworkSpec
+	// Canonical is its whole definition, with defaults left out.
+	Canonical Canonical
 }
 
 // Volume is a volume some service uses.
@@ -40,6 +43,8 @@ type Volume struct {
 	Key      string // its name in the file
 	External bool
 	Spec     engine.VolumeSpec
+	// Canonical is its whole definition, with defaults left out.
+	Canonical Canonical
 }
 
 // Service is a service with everything its replicas share.
@@ -98,13 +103,11 @@ func Build(p *types.Project, opt Options) (*State, error) {
 	if opt.Separator == "" {
 		opt.Separator = "-"
 	}
-	s := &State{Project: p.Name, WorkingDir: p.WorkingDir, Known: map[string]bool{}}
+	s := &State{Project: p.Name, WorkingDir: p.WorkingDir, Known: map[string]bool{}, unselected: map[string][]engine.Endpoint{}}
 	for name := range p.Services {
 		s.Known[name] = true
 	}
-	for name := range p.DisabledServices {
-		s.Known[name] = true
-	}
+	s.addUnselected(p, opt)
 	if err := s.addNetworks(p, opt); err != nil {
 		return nil, err
 	}
@@ -140,60 +143,6 @@ func (s *State) Service(name string) (Service, bool) {
 		return s.Services[i], true
 	}
 	return Service{}, false
-}
-
-func (s *State) addNetworks(p *types.Project, opt Options) error {
-	used := map[string]bool{}
-	for _, svc := range p.Services {
-		for key := range svc.Networks {
-			used[key] = true
-		}
-	}
-	for _, key := range sortedKeys(p.Networks) {
-		if !used[key] {
-			continue
-		}
-		config := p.Networks[key]
-		hash, err := confighash.Network(config)
-		if err != nil {
-			return fmt.Errorf("networks.%s: %w", key, err)
-		}
-		s.Networks = append(s.Networks, Network{
-			Key: key, External: bool(config.External),
-			Spec: engine.NetworkSpec{Name: config.Name, Config: config, Labels: merge(config.Labels, map[string]string{
-				labels.Project: p.Name, labels.Network: key, labels.Version: opt.Version, labels.ConfigHash: hash,
-			})},
-		})
-	}
-	return nil
-}
-
-func (s *State) addVolumes(p *types.Project, opt Options) error {
-	used := map[string]bool{}
-	for _, svc := range p.Services {
-		for _, v := range svc.Volumes {
-			if v.Type == types.VolumeTypeVolume || v.Type == types.VolumeTypeCluster {
-				used[v.Source] = true
-			}
-		}
-	}
-	for _, key := range sortedKeys(p.Volumes) {
-		if !used[key] {
-			continue
-		}
-		config := p.Volumes[key]
-		hash, err := confighash.Volume(config)
-		if err != nil {
-			return fmt.Errorf("volumes.%s: %w", key, err)
-		}
-		s.Volumes = append(s.Volumes, Volume{
-			Key: key, External: bool(config.External),
-			Spec: engine.VolumeSpec{Name: config.Name, Config: config, Labels: merge(config.Labels, map[string]string{
-				labels.Project: p.Name, labels.Volume: key, labels.Version: opt.Version, labels.ConfigHash: hash,
-			})},
-		})
-	}
-	return nil
 }
 
 // ContainerName is the name of a service's n-th replica.

@@ -50,7 +50,7 @@ func (c *testCase) plan() (*plan.Plan, error) {
 	if c.args[0] == "down" {
 		return plan.Down(m, a, c.downOptions())
 	}
-	return c.verb(m, c.chosen(a))
+	return c.verb(m, c.chosen(a, c.services()))
 }
 
 func (c *testCase) upOptions() plan.UpOptions {
@@ -95,11 +95,11 @@ func (c *testCase) downOptions() plan.DownOptions {
 	return opt
 }
 
-// chosen are the containers that a verb works on.
-func (c *testCase) chosen(a *actual.State) []engine.Container {
+// chosen are the containers of services that a verb works on; of all without any.
+func (c *testCase) chosen(a *actual.State, names []string) []engine.Container {
 	var out []engine.Container
 	for _, k := range a.Containers {
-		if names := c.services(); len(names) == 0 || slices.Contains(names, k.Labels[labels.Service]) {
+		if len(names) == 0 || slices.Contains(names, k.Labels[labels.Service]) {
 			out = append(out, k)
 		}
 	}
@@ -112,7 +112,8 @@ func (c *testCase) verb(m plan.Model, list []engine.Container) (*plan.Plan, erro
 	case "stop":
 		return plan.StopAll(m, list, timeout)
 	case "start":
-		return plan.StartAll(m, list, plan.StartOptions{Wait: c.flag("--wait")})
+		list = c.chosen(c.actual, m.WithDependencies(c.services()))
+		return plan.StartAll(m, list, plan.StartOptions{Services: c.services(), Wait: c.flag("--wait")})
 	case "restart":
 		return plan.RestartAll(m, list, timeout)
 	case "kill":

@@ -66,8 +66,9 @@ func golden(t *testing.T, path string) {
 	}
 }
 
-// whole is a plan's text with the containers it leaves alone and the anonymous
-// volumes that go from container to container.
+// whole is a plan's text with the containers it leaves alone, the anonymous
+// volumes that go from container to container and how containers are joined to
+// networks.
 func whole(p *plan.Plan) string {
 	text := p.String()
 	nodes, err := p.Nodes()
@@ -75,7 +76,14 @@ func whole(p *plan.Plan) string {
 		return err.Error()
 	}
 	for _, n := range nodes {
-		if op, ok := n.Op.(plan.CreateContainer); ok {
+		switch op := n.Op.(type) {
+		case plan.Connect:
+			text += "endpoint: " + n.ID + " as " + strings.Join(op.Endpoint.Aliases, ", ")
+			if c := op.Endpoint.Config; c != nil {
+				text += " " + c.Ipv4Address
+			}
+			text += "\n"
+		case plan.CreateContainer:
 			for _, m := range op.Spec.Mounts {
 				if len(m.Source) == 64 {
 					text += "inherited: " + n.ID + " " + m.Source[:8] + " at " + m.Target + "\n"

@@ -2,11 +2,13 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // verdict says whether a container must be replaced, and why.
@@ -32,9 +34,11 @@ func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 	case c.State == engine.Dead || c.State == engine.Removing:
 		return verdict{recreate: true, cause: "it is " + string(c.State)}
 	case mode == RecreateNever:
-		return verdict{}
+		return u.judgeUse(svc, n, c)
 	case mode == RecreateForce:
 		return verdict{recreate: true, cause: "recreation was asked for"}
+	case u.opt.RenewVolumes && wanted(u.opt.Targets, svc.Name):
+		return verdict{recreate: true, cause: "-V asks for new anonymous volumes"}
 	}
 	if v := u.judgeSpec(svc, c); v.recreate {
 		return v
@@ -42,7 +46,7 @@ func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 	if v := judgeImage(svc, c); v.recreate {
 		return v
 	}
-	if v := u.judgeParents(svc, c); v.recreate {
+	if v := u.judgeParents(svc, svc.Parents, c); v.recreate {
 		return v
 	}
 	if v := u.judgeNetworks(svc, n, c); v.recreate {
@@ -112,10 +116,31 @@ func judgeImage(svc desired.Service, c engine.Container) verdict {
 	}
 }
 
-// judgeParents sees whether a container whose namespace this one joins is
-// replaced or already is another one.
-func (u *up) judgeParents(svc desired.Service, c engine.Container) verdict {
-	for _, parent := range svc.Parents {
+// judgeUse sees whether a container that is not to be replaced could not run as
+// it is: in a namespace that is gone, or started on a network that is.
+func (u *up) judgeUse(svc desired.Service, n int, c engine.Container) verdict {
+	if v := u.judgeParents(svc, namespaceParents(svc), c); v.recreate || c.IsRunning() {
+		return v
+	}
+	return u.judgeNetworkIDs(svc, n, c)
+}
+
+// namespaceParents are the services whose containers' namespaces a service's
+// containers join.
+func namespaceParents(svc desired.Service) []string {
+	var out []string
+	for _, mode := range []string{svc.Config.NetworkMode, svc.Config.Ipc, svc.Config.Pid} {
+		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// judgeParents sees whether a container of parents, whose namespaces or volumes
+// this one uses, is replaced or already is another one.
+func (u *up) judgeParents(svc desired.Service, parents []string, c engine.Container) verdict {
+	for _, parent := range parents {
 		pr := u.services[parent]
 		if pr == nil {
 			continue
@@ -133,7 +158,8 @@ func (u *up) judgeParents(svc desired.Service, c engine.Container) verdict {
 	}
 	for _, entry := range strings.Split(c.Labels[labels.Parents], ",") {
 		parent, id, ok := strings.Cut(entry, "=")
-		if pr := u.services[parent]; ok && pr != nil && len(pr.refs) > 0 && pr.refs[0].ID != id {
+		pr := u.services[parent]
+		if ok && slices.Contains(parents, parent) && pr != nil && len(pr.refs) > 0 && pr.refs[0].ID != id {
 			return verdict{recreate: true, cause: "it was made for a container of " + parent + " that is gone"}
 		}
 	}
@@ -141,24 +167,39 @@ func (u *up) judgeParents(svc desired.Service, c engine.Container) verdict {
 }
 
 // judgeNetworks sees whether the container is on a network of the project that
-// its service has left, or holds on to one that has been made anew since: an
-// engine cannot start it then.
+// its service has left, or holds on to one that has been made anew since.
 func (u *up) judgeNetworks(svc desired.Service, n int, c engine.Container) verdict {
-	wanted := map[string]bool{}
-	for _, e := range svc.Replica(n).Networks {
-		wanted[e.Network] = true
+	if v := u.judgeNetworkIDs(svc, n, c); v.recreate {
+		return v
 	}
+	wanted := networksOf(svc, n)
 	for _, name := range sortedKeys(c.Networks) {
-		have, exists := u.a.Networks[name]
-		id := c.Networks[name].NetworkID
-		switch {
-		case wanted[name] && id != "" && (!exists || have.ID != id):
-			return verdict{recreate: true, cause: "network " + name + " is another one than it was made for"}
-		case !wanted[name] && exists && have.Labels[labels.Project] == u.d.Project:
+		if have, exists := u.a.Networks[name]; !wanted[name] && exists && have.Labels[labels.Project] == u.d.Project {
 			return verdict{recreate: true, cause: "its service is no longer on network " + name}
 		}
 	}
 	return verdict{}
+}
+
+// judgeNetworkIDs sees whether the container knows a network by the ID of one
+// that is gone: an engine cannot start it then.
+func (u *up) judgeNetworkIDs(svc desired.Service, n int, c engine.Container) verdict {
+	wanted := networksOf(svc, n)
+	for _, name := range sortedKeys(c.Networks) {
+		have, exists := u.a.Networks[name]
+		if id := c.Networks[name].NetworkID; wanted[name] && id != "" && (!exists || have.ID != id) {
+			return verdict{recreate: true, cause: "network " + name + " is another one than it was made for"}
+		}
+	}
+	return verdict{}
+}
+
+func networksOf(svc desired.Service, n int) map[string]bool {
+	out := map[string]bool{}
+	for _, e := range svc.Replica(n).Networks {
+		out[e.Network] = true
+	}
+	return out
 }
 
 // judgeVolumes sees whether a volume the container mounts is made anew, or is

@@ -172,6 +172,7 @@ func (u *up) reconnect(svc desired.Service, r replica, ref Ref) []string {
 		if attached && !u.renewedNetwork[e.Network] {
 			continue
 		}
+		u.rejoined[r.c.ID+"/"+e.Network] = true
 		cause := "it is not on the network"
 		if attached {
 			cause = "the network is made anew"
@@ -233,56 +234,6 @@ func (u *up) waitFor(pr *progress, condition Condition, optional bool) string {
 func checked(svc desired.Service) bool {
 	h := svc.Config.HealthCheck
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
-}
-
-// restartDependents restarts running containers whose dependency, declared with
-// restart: true, is replaced or restarted.
-func (u *up) restartDependents(order []string) {
-	if u.opt.NoStart {
-		return
-	}
-	for _, name := range order {
-		pr := u.services[name]
-		cause := u.restartCause(pr)
-		if pr.touched || cause == "" {
-			continue
-		}
-		needs := u.conditions(pr.svc)
-		pr.restarted, pr.touched = true, true
-		for _, ref := range pr.refs {
-			u.changed(ref)
-			last := u.p.Add(Node{
-				ID: "container/" + ref.Name + "/restart", Op: Restart{Container: ref, Timeout: u.opt.Timeout},
-				Cause: cause, Service: name,
-			}, addPreStop(u.p, pr.svc.Config.PreStop, ref, needs)...)
-			pr.started = append(pr.started, u.postStart(pr, ref, last))
-		}
-	}
-}
-
-// restartCause says which dependency makes a service restart; empty if none does.
-func (u *up) restartCause(pr *progress) string {
-	for _, dep := range pr.svc.DependsOn {
-		on := u.services[dep.Service]
-		switch {
-		case on == nil || !dep.Restart:
-		case on.renewed:
-			return "its dependency " + dep.Service + " is replaced"
-		case on.restarted:
-			return "its dependency " + dep.Service + " is restarted"
-		}
-	}
-	return ""
-}
-
-// changed takes a container off the list of those that stay as they are.
-func (u *up) changed(ref Ref) {
-	for i, same := range u.p.Unchanged {
-		if same.ID == ref.ID {
-			u.p.Unchanged = append(u.p.Unchanged[:i:i], u.p.Unchanged[i+1:]...)
-			return
-		}
-	}
 }
 
 // orphans plans the removal of containers of services the files no longer have,

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/desired"
@@ -93,6 +94,40 @@ func (u *up) better(svc desired.Service, n int, c, other engine.Container) bool 
 		return c.IsRunning()
 	}
 	return c.Created.After(other.Created)
+}
+
+// renameCause says why a container that stays gets its final name; empty if it
+// keeps the one it has. Names in docker compose's forms are such: an older one
+// writes _ where this one writes -.
+func (u *up) renameCause(svc desired.Service, r replica, final string) string {
+	switch {
+	case r.c.Name == final:
+		return ""
+	case needsHealing(r.c, final):
+		return "an interrupted replacement left it as " + r.c.Name
+	case isComposeName(r.c.Name, u.d.Project, svc.Name, r.n) || u.judgeSpec(svc, r.c).recreate:
+		return "" // with the latter, --no-recreate keeps what the files no longer ask for
+	}
+	for _, other := range u.a.Containers {
+		if other.Name == final && u.removalOf(other) == "" {
+			u.p.warn("container %s of service %s was renamed, and %s has its name %s now: it keeps the new one",
+				r.c.Name, svc.Name, short(other.ID), final)
+			return ""
+		}
+	}
+	return "it was renamed to " + r.c.Name
+}
+
+// isComposeName tells whether a name is project, service and number, joined by
+// either separator, with or without the random suffix of docker compose 1.23.
+func isComposeName(name, project, service string, n int) bool {
+	for _, sep := range []string{"-", "_"} {
+		rest, ok := strings.CutPrefix(name, strings.Join([]string{project, service, strconv.Itoa(n)}, sep))
+		if suffix, cut := strings.CutPrefix(rest, sep); ok && (rest == "" || cut && len(suffix) == 12 && isHex(suffix)) {
+			return true
+		}
+	}
+	return false
 }
 
 // needsHealing tells whether a container bears the temporary name that an

@@ -39,6 +39,7 @@ func checkSound(t *testing.T, c *testCase, p *plan.Plan) {
 	s.units()
 	if c.args[0] == "up" && len(p.Problems) == 0 {
 		s.networks()
+		s.rejoined()
 		s.anonymous()
 	}
 }
@@ -303,6 +304,21 @@ func (s *soundness) networks() {
 		got, want := s.endsOn(k), wanted(svc)
 		if !slices.Equal(got, want) {
 			s.fail("%s ends on networks %v, its service lists %v", k.Name, got, want)
+		}
+	}
+}
+
+// rejoined sees that no container that stays loses a network, whoever it belongs to.
+func (s *soundness) rejoined() {
+	s.t.Helper()
+	for _, k := range s.c.actual.Containers {
+		if s.leaves(k.ID) {
+			continue
+		}
+		for name, a := range k.Networks {
+			if s.c.actual.Networks[name].ID == a.NetworkID && !slices.Contains(s.endsOn(k), name) {
+				s.fail("%s is taken off network %s for good", k.Name, name)
+			}
 		}
 	}
 }

@@ -36,6 +36,15 @@ func (u *up) removalOf(c engine.Container) string {
 	return u.replacedBy[c.ID]
 }
 
+// orderNames lets a creation come after the renaming that frees its name.
+func (u *up) orderNames() {
+	for _, id := range u.p.nodes.IDs() {
+		if op, ok := u.p.nodes.Value(id).Op.(CreateContainer); ok && u.freedName[op.Spec.Name] != "" {
+			u.p.nodes.Need(id, u.freedName[op.Spec.Name])
+		}
+	}
+}
+
 // orderPorts lets a start that wants a fixed host port come after the removal of
 // every container that holds the port and goes.
 func (u *up) orderPorts() {

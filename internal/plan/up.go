@@ -55,7 +55,8 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		d: d, a: a, opt: opt, p: New(d.Project),
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
-		services: map[string]*progress{}, replacedBy: map[string]string{},
+		services: map[string]*progress{}, replacedBy: map[string]string{}, rejoined: map[string]bool{},
+		freedName: map[string]string{},
 	}
 	u.networks()
 	u.volumes()
@@ -64,8 +65,9 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		svc, _ := d.Service(name)
 		u.service(svc)
 	}
-	u.restartDependents(order)
 	u.releaseVolumes()
+	u.emptyNetworks()
+	u.orderNames()
 	u.orderPorts()
 	u.finishUnits()
 	u.wait(order)
@@ -83,6 +85,8 @@ type up struct {
 	renewedNetwork map[string]bool
 	volumeNode     map[string]string // volume name -> the node that makes it
 	renewedVolume  map[string]bool
+	rejoined       map[string]bool   // container ID/network name: the plan joins the one to the other
+	freedName      map[string]string // container name -> the node that gives its holder another one
 	replacedBy     map[string]string // container ID -> the node that removes it for its replacement
 	services       map[string]*progress
 }
@@ -92,8 +96,11 @@ type progress struct {
 	svc     desired.Service
 	refs    []Ref    // the containers it will have, by number
 	started []string // nodes after which it counts as started
-	touched bool     // some container is started, replaced or new
-	renewed bool     // some container is replaced
+	// ready are the nodes after which a running container that stays is as the
+	// files say, by its ID
+	ready   map[string][]string
+	touched bool // some container is started, replaced or new
+	renewed bool // some container is replaced
 	// restarted: its containers are restarted with a dependency
 	restarted bool
 	healthy   bool // all containers are healthy now
@@ -121,7 +128,7 @@ func serviceOrder(d *desired.State) ([]string, error) {
 
 // service plans one service: which replicas stay, go, are replaced or added.
 func (u *up) service(svc desired.Service) {
-	pr := &progress{svc: svc, healthy: true}
+	pr := &progress{svc: svc, healthy: true, ready: map[string][]string{}}
 	u.services[svc.Name] = pr
 	if svc.Config.Provider != nil {
 		u.provide(pr)
@@ -150,6 +157,7 @@ func (u *up) service(svc desired.Service) {
 	for _, n := range set.missing {
 		u.fresh(pr, n, conditions)
 	}
+	u.restartKept(pr, set, conditions)
 	sort.SliceStable(pr.refs, func(i, j int) bool { return pr.refs[i].Name < pr.refs[j].Name })
 }
 
@@ -175,11 +183,12 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 		return
 	}
 	needs := u.reconnect(svc, r, ref)
-	if needsHealing(r.c, final) {
-		needs = append(needs, u.p.Add(Node{
-			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name,
-			Cause: "an interrupted replacement left it as " + r.c.Name,
-		}, u.leftoverNodes(final)...))
+	if cause := u.renameCause(svc, r, final); cause != "" {
+		rename := u.p.Add(Node{
+			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name, Cause: cause,
+		}, u.leftoverNodes(final)...)
+		u.freedName[r.c.Name] = rename
+		needs = append(needs, rename)
 	}
 	pr.refs = append(pr.refs, ref)
 	switch {
@@ -188,11 +197,13 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	case r.c.State == engine.Paused:
 		pr.touched = true
 		pr.healthy = false
-		pr.started = append(pr.started, u.p.Add(Node{
+		pr.ready[ref.ID] = []string{u.p.Add(Node{
 			ID: "container/" + final + "/unpause", Op: Unpause{Container: ref}, Service: svc.Name, Cause: "it is paused",
-		}, append(needs, conditions...)...))
+		}, append(needs, conditions...)...)}
+		pr.started = append(pr.started, pr.ready[ref.ID]...)
 	case r.c.IsRunning():
 		u.p.Unchanged = append(u.p.Unchanged, ref)
+		pr.ready[ref.ID] = needs
 		pr.started = append(pr.started, needs...)
 		pr.healthy = pr.healthy && r.c.Health == engine.Healthy
 	default:

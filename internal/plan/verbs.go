@@ -6,128 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/internal/actual"
-	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/pkg/graph"
 	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
 )
-
-// Model is what the verbs that work on existing containers know of a project:
-// the files where there are some, the containers' labels otherwise.
-type Model struct {
-	Project string
-	// DependsOn are the dependencies by service.
-	DependsOn map[string][]desired.Dependency
-	// PreStop and PostStart are the hooks by service; only files tell them.
-	PreStop, PostStart map[string][]engine.Hook
-	// Checked tells which services configure a health check.
-	Checked map[string]bool
-	// Providers are the services that external providers run.
-	Providers map[string]engine.Provider
-	// Known names every service the files declare, for the question of what is an
-	// orphan; Active those among them that are on, which is what a command without
-	// services works on. Both are nil without files.
-	Known, Active map[string]bool
-	// Volumes are the names of the volumes by the active service that mounts
-	// them, external ones left out; nil without files.
-	Volumes map[string][]string
-	// Networks names the networks that active services are on; nil without files.
-	Networks map[string]bool
-}
-
-// ModelOf reads the model from the desired state.
-func ModelOf(d *desired.State) Model {
-	m := Model{
-		Project: d.Project, DependsOn: map[string][]desired.Dependency{}, PreStop: map[string][]engine.Hook{},
-		PostStart: map[string][]engine.Hook{}, Checked: map[string]bool{}, Providers: map[string]engine.Provider{},
-		Known: d.Known, Active: map[string]bool{}, Volumes: volumesByService(d),
-		Networks: map[string]bool{},
-	}
-	for _, n := range d.Networks {
-		m.Networks[n.Spec.Name] = true
-	}
-	for _, svc := range d.Services {
-		m.Active[svc.Name] = true
-		m.DependsOn[svc.Name] = svc.DependsOn
-		m.PreStop[svc.Name] = svc.Config.PreStop
-		m.PostStart[svc.Name] = svc.Config.PostStart
-		m.Checked[svc.Name] = checked(svc)
-		if svc.Config.Provider != nil {
-			m.Providers[svc.Name] = *svc.Config.Provider
-		}
-	}
-	return m
-}
-
-func volumesByService(d *desired.State) map[string][]string {
-	names := map[string]string{}
-	for _, v := range d.Volumes {
-		if !v.External {
-			names[v.Key] = v.Spec.Name
-		}
-	}
-	out := map[string][]string{}
-	for _, svc := range d.Services {
-		for _, m := range svc.Config.Volumes {
-			if name := names[m.Source]; name != "" {
-				out[svc.Name] = append(out[svc.Name], name)
-			}
-		}
-	}
-	return out
-}
-
-// ModelFromLabels reads the model from the labels of a project's containers,
-// for commands that are given no file.
-func ModelFromLabels(a *actual.State) Model {
-	m := Model{Project: a.Project, DependsOn: map[string][]desired.Dependency{}}
-	for _, c := range a.Containers {
-		service := c.Labels[labels.Service]
-		if _, seen := m.DependsOn[service]; seen || service == "" {
-			continue
-		}
-		m.DependsOn[service] = parseDependsOn(c.Labels[labels.DependsOn])
-	}
-	return m
-}
-
-// parseDependsOn reads "service:condition:restart,..."; older versions of docker
-// compose wrote only "service,...".
-func parseDependsOn(label string) []desired.Dependency {
-	var out []desired.Dependency
-	for _, entry := range strings.Split(label, ",") {
-		if entry == "" {
-			continue
-		}
-		parts := strings.Split(entry, ":")
-		d := desired.Dependency{Service: parts[0], Condition: types.ServiceConditionStarted, Required: true}
-		if len(parts) > 1 {
-			d.Condition = parts[1]
-		}
-		if len(parts) > 2 {
-			d.Restart = parts[2] == "true"
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-// graph gives the dependencies between the services of a snapshot.
-func (m Model) graph(services []string) (*graph.Graph[bool], error) {
-	g := graph.New[bool]()
-	for _, name := range services {
-		g.Add(name, true)
-		for _, d := range m.DependsOn[name] {
-			g.Need(name, d.Service)
-		}
-	}
-	if err := g.Cycle(); err != nil {
-		return nil, fmt.Errorf("depends_on: dependency %w", err)
-	}
-	return g, nil
-}
 
 // selection is the containers a verb works on, by service.
 type selection struct {
@@ -236,42 +118,83 @@ func (s *selection) stop(c engine.Container, timeout *time.Duration, needs []str
 
 // StartOptions steer StartAll.
 type StartOptions struct {
+	// Services are the ones asked for by name; empty means all. It tells which
+	// services without a container are worth a word.
+	Services    []string
 	Wait        bool
 	WaitTimeout time.Duration
 }
 
 // StartAll plans to start existing containers, each when its dependencies'
-// conditions hold.
+// conditions hold. Where services have no container it warns; where none has
+// one, that is an error.
 func StartAll(m Model, containers []engine.Container, opt StartOptions) (*Plan, error) {
 	s, err := newSelection(m, containers)
 	if err != nil {
 		return nil, err
 	}
-	started := map[string][]string{}
-	touched := map[string]bool{}
+	if err := s.missing(opt.Services); err != nil {
+		return nil, err
+	}
+	st := starting{nodes: map[string][]string{}, touched: map[string]bool{}, byID: map[string]string{}}
 	for _, name := range s.services {
-		needs := s.conditions(name, started, touched)
+		needs := s.conditions(name, st.nodes, st.touched)
 		for _, c := range s.by[name] {
-			ref := refOf(c)
-			if c.IsRunning() && c.State != engine.Paused {
-				s.p.Unchanged = append(s.p.Unchanged, ref)
-				continue
-			}
-			touched[name] = true
-			if c.State == engine.Paused {
-				started[name] = append(started[name], s.p.Add(Node{
-					ID: nodeID(c, "unpause"), Op: Unpause{Container: ref}, Service: name, Cause: "it is paused",
-				}, needs...))
-				continue
-			}
-			last := s.p.Add(Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}, needs...)
-			started[name] = append(started[name], s.postStart(ref, last))
+			s.start(c, needs, &st)
 		}
 	}
 	if opt.Wait {
-		s.ready(opt.WaitTimeout, started)
+		s.ready(opt.WaitTimeout, st.nodes)
 	}
 	return s.p, nil
+}
+
+// starting is what StartAll has planned so far.
+type starting struct {
+	nodes   map[string][]string // the nodes after which a service is started
+	touched map[string]bool     // services with containers that are started
+	byID    map[string]string   // containers that get a new namespace, and by which node
+}
+
+// start plans to start a container, to let it go on, or to restart it where it
+// runs in the namespace of one that is started.
+func (s *selection) start(c engine.Container, needs []string, st *starting) {
+	ref, name := refOf(c), c.Labels[labels.Service]
+	n := Node{ID: nodeID(c, "start"), Op: Start{Container: ref}, Service: name}
+	parent := st.byID[strings.TrimPrefix(c.NetworkMode, "container:")]
+	switch {
+	case c.State == engine.Paused:
+		st.touched[name] = true
+		st.nodes[name] = append(st.nodes[name], s.p.Add(Node{
+			ID: nodeID(c, "unpause"), Op: Unpause{Container: ref}, Service: name, Cause: "it is paused",
+		}, needs...))
+		return
+	case c.IsRunning() && parent == "":
+		s.p.Unchanged = append(s.p.Unchanged, ref)
+		return
+	case c.IsRunning():
+		needs = addPreStop(s.p, s.m.PreStop[name], ref, needs)
+		n.ID, n.Op = nodeID(c, "restart"), Restart{Container: ref}
+		n.Cause = "it shares the network of a container that is started"
+	}
+	st.touched[name] = true
+	last := s.p.Add(n, append([]string{parent}, needs...)...)
+	st.byID[c.ID] = last
+	st.nodes[name] = append(st.nodes[name], s.postStart(ref, last))
+}
+
+// missing tells of services that are to have containers and have none.
+func (s *selection) missing(services []string) error {
+	for _, name := range s.order {
+		if _, provided := s.m.Providers[name]; provided || s.m.Scale[name] == 0 || len(s.by[name]) > 0 || !wanted(services, name) {
+			continue
+		}
+		if len(s.services) == 0 {
+			return fmt.Errorf("service %q has no container to start", name)
+		}
+		s.p.warn("service %q has no container to start", name)
+	}
+	return nil
 }
 
 func (s *selection) postStart(ref Ref, last string) string {

@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/berth-dev/berth/internal/desired"
+)
+
+// restartKept restarts the running containers of a service that stay, where a
+// dependency declared with restart: true is replaced or restarted, or where the
+// namespace that they share is a new one.
+func (u *up) restartKept(pr *progress, set replicaSet, conditions []string) {
+	cause := u.restartCause(pr)
+	if u.opt.NoStart || cause == "" {
+		return
+	}
+	for _, r := range set.keep {
+		if r.verdict.recreate || !r.c.IsRunning() {
+			continue
+		}
+		pr.restarted, pr.touched = true, true
+		ref := Ref{ID: r.c.ID, Name: pr.svc.ContainerName(u.d.Project, r.n), Service: pr.svc.Name}
+		u.changed(ref)
+		needs := slices.Concat(conditions, u.parentStarts(pr.svc), pr.ready[ref.ID])
+		last := u.p.Add(Node{
+			ID: "container/" + ref.Name + "/restart", Op: Restart{Container: ref, Timeout: u.opt.Timeout},
+			Cause: cause, Service: pr.svc.Name,
+		}, addPreStop(u.p, pr.svc.Config.PreStop, ref, needs)...)
+		pr.started = append(pr.started, u.postStart(pr, ref, last))
+	}
+}
+
+// restartCause says what makes a service restart; empty if nothing does.
+func (u *up) restartCause(pr *progress) string {
+	for _, dep := range pr.svc.DependsOn {
+		on := u.services[dep.Service]
+		switch {
+		case on == nil || !dep.Restart:
+		case on.renewed:
+			return "its dependency " + dep.Service + " is replaced"
+		case on.restarted:
+			return "its dependency " + dep.Service + " is restarted"
+		}
+	}
+	return u.namespaceCause(pr.svc)
+}
+
+// namespaceCause says which parent's start gives a service a new namespace. Its
+// containers would run on in the old one, which nobody else is in.
+func (u *up) namespaceCause(svc desired.Service) string {
+	for _, parent := range namespaceParents(svc) {
+		on := u.services[parent]
+		if on == nil || len(on.refs) == 0 {
+			continue
+		}
+		first := "container/" + on.refs[0].Name
+		if u.p.nodes.Has(first+"/start") || u.p.nodes.Has(first+"/restart") {
+			return "it shares a namespace with " + parent + ", which is started"
+		}
+	}
+	return ""
+}
+
+// changed takes a container off the list of those that stay as they are.
+func (u *up) changed(ref Ref) {
+	for i, same := range u.p.Unchanged {
+		if same.ID == ref.ID {
+			u.p.Unchanged = append(u.p.Unchanged[:i:i], u.p.Unchanged[i+1:]...)
+			return
+		}
+	}
+}

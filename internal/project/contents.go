@@ -88,7 +88,7 @@ func (s *session) checkFiles(p *types.Project) error {
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		service := p.Services[name]
 		for i, f := range service.EnvFiles {
-			if !s.opts.NoEnvResolution {
+			if !s.skipEnv {
 				if err := s.checkFile(p, f.Path, bool(f.Required), "services", name, "env_file", strconv.Itoa(i)); err != nil {
 					return err
 				}

@@ -23,11 +23,16 @@ type session struct {
 	details  types.ConfigDetails
 	// unchecked skips the schema.
 	unchecked bool
+	// eager reads env_file and label_file of all active services, also of those that are
+	// not selected, as docker compose's `config` does.
+	eager bool
+	// skipEnv leaves env_file unread.
+	skipEnv bool
 }
 
 // newSession resolves settings, reads the files and measures them.
 func newSession(ctx context.Context, opts Options) (*session, error) {
-	s := &session{opts: opts, warnings: &warnings{}}
+	s := &session{opts: opts, warnings: &warnings{}, skipEnv: opts.NoEnvResolution}
 	err := s.warnings.capture(func() (err error) {
 		s.set, err = resolve(opts, s.warnings.add)
 		return err
@@ -174,6 +179,11 @@ func (s *session) project(ctx context.Context) (*types.Project, error) {
 			return nil, err
 		}
 		if err := s.check(project); err != nil {
+			return nil, err
+		}
+	}
+	if s.eager {
+		if project, err = s.resolved(project); err != nil {
 			return nil, err
 		}
 	}

@@ -128,6 +128,9 @@ func wholeConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error)
 	if f.LockImageDigests {
 		p = imagesOnly(p)
 	}
+	if f.Quiet {
+		return nil, nil
+	}
 	text, err := marshal(p, f.Format)
 	return bytes.ReplaceAll(text, []byte("$"), []byte("$$")), err
 }

@@ -83,7 +83,7 @@ func (s *sources) open(file string) (*source, error) {
 // references lists the local files that src names.
 func (s *sources) references(src *source, dir string, include bool, expand func(string) string) []referral {
 	var refs []referral
-	for _, doc := range src.docs {
+	for _, doc := range src.parsed() {
 		top := root(doc)
 		if include {
 			refs = append(refs, s.includes(child(top, "include"), dir, expand)...)

@@ -144,6 +144,7 @@ func (s *session) loaderOptions(lo *loader.Options) {
 	limitInterpolation(lo.Interpolate)
 	name, explicit := s.name()
 	lo.SetProjectName(name, explicit)
+	s.sources.forget() // compose-go is about to parse the files itself
 }
 
 // guarded runs a step of compose-go: warnings are captured, errors located, and a
@@ -165,6 +166,11 @@ func (s *session) guarded(step func() error) error {
 
 // project loads, checks and selects.
 func (s *session) project(ctx context.Context) (*types.Project, error) {
+	if !s.opts.NoConsistency {
+		if err := s.checkShortVolumes(); err != nil {
+			return nil, err
+		}
+	}
 	var project *types.Project
 	err := s.guarded(func() (err error) {
 		project, err = loader.LoadWithContext(ctx, s.details, loader.WithDiscardEnvFiles, s.loaderOptions)

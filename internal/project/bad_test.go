@@ -77,6 +77,13 @@ func badInputs() []badInput {
 		{"long chain", "services:\n  s0: {image: x}\n" + chain(200), "c.yaml", []string{"services", "extend each other"}},
 		{"long command", "services:\n  a:\n    image: x\n    command: " + strings.Repeat("x", 100000) + "\n", "c.yaml:4", []string{"services.a.command", "longer"}},
 		{"growing variable", "services:\n  a:\n    image: x\n    labels: {k: \"" + strings.Repeat("$LONG", 20000) + "\"}\n", "c.yaml:4", []string{"services.a.labels.k", "expand"}},
+		{"deep defaults", "services:\n  a:\n    image: x\n    labels: {k: \"" + strings.Repeat("${A:-", 900) + strings.Repeat("}", 900) + "\"}\n", "c.yaml:4", []string{"services.a.labels.k", "nest deeper"}},
+		{"deep defaults in an env file", "services:\n  a:\n    image: x\n    env_file: deep.env\n", "deep.env", []string{"nest deeper"}},
+		{"include of a device", "include: [/dev/zero]\nservices: {a: {image: x}}\n", "/dev/zero", []string{"device"}},
+		{"extends of a device", "services: {a: {extends: {file: /dev/zero, service: b}}}\n", "/dev/zero", []string{"device"}},
+		{"device as env file of an include", "include: [{path: inc.yaml, env_file: /dev/zero}]\nservices: {a: {image: x}}\n", "/dev/zero", []string{"cannot read env file", "too large"}},
+		{"device as env file of a hook", "services:\n  a:\n    image: x\n    pre_start: [{command: [x], env_file: /dev/zero}]\n", "c.yaml:4", []string{"services.a.pre_start[0].env_file", "too large"}},
+		{"missing env file of a hook", "services:\n  a:\n    image: x\n    pre_start: [{command: [x], env_file: no.env}]\n", "c.yaml:4", []string{"services.a.pre_start[0].env_file", "no.env not found"}},
 		{"bad name", "name: \"--\"\nservices: {a: {image: x}}\n", "c.yaml", []string{"project name"}},
 	}
 }
@@ -106,6 +113,8 @@ func TestBadInputGivesOneLineWithFileLineAndKey(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, "c.yaml", bad.text)
 			write(t, dir, "bad.env", "A=1\nB C=2\n")
+			write(t, dir, "deep.env", "A="+strings.Repeat("${A:-", 3000)+strings.Repeat("}", 3000)+"\n")
+			write(t, dir, "inc.yaml", "services: {inc: {image: x}}\n")
 			out, err := Config(context.Background(), Options{
 				Files: []string{"c.yaml"}, WorkDir: dir, Environ: []string{"LONG=" + strings.Repeat("v", 1000)},
 			}, ConfigFlags{})
@@ -131,6 +140,11 @@ func TestBadInputGivesOneLineWithFileLineAndKey(t *testing.T) {
 func TestMissingFilesAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "c.yaml", "services: {a: {image: x}}\n")
+	loop := filepath.Join(dir, "loop")
+	write(t, loop, "x", "")
+	if err := os.Symlink(".env", filepath.Join(loop, ".env")); err != nil {
+		t.Fatal(err)
+	}
 	cases := []struct {
 		name string
 		opts Options
@@ -143,6 +157,7 @@ func TestMissingFilesAreNamed(t *testing.T) {
 		{"--env-file", Options{Files: []string{"c.yaml"}, EnvFiles: []string{"no.env"}}, "no.env not found"},
 		{"a bad -p", Options{Files: []string{"c.yaml"}, ProjectName: "My App"}, `-p: invalid project name "My App"`},
 		{"standard input that is not there", Options{Files: []string{"-"}}, "<stdin>: there is no standard input"},
+		{"a .env that leads nowhere", Options{WorkDir: loop, Files: []string{"../c.yaml"}, Dir: "."}, ".env: cannot read env file"},
 		{"an unknown service", Options{Files: []string{"c.yaml"}, Services: []string{"b"}}, "no such service: b"},
 	}
 	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {

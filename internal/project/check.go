@@ -15,9 +15,6 @@ import (
 // check refuses values that compose-go passes but no engine can use, so that they fail
 // here, with file and line, and not half-way through an update.
 func (s *session) check(p *types.Project) error {
-	if err := s.checkShortVolumes(); err != nil {
-		return err
-	}
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		service := p.Services[name]
 		checks := slices.Concat(durations(service), sizes(service), ports(service))

@@ -56,13 +56,11 @@ func Config(ctx context.Context, opts Options, flags ConfigFlags) (Output, error
 	if render.allServices {
 		opts.Services = nil
 	}
-	if !render.readsEnvFiles {
-		opts.NoEnvResolution = true
-	}
 	s, err := newSession(ctx, opts)
 	if err != nil {
 		return Output{}, err
 	}
+	s.eager, s.skipEnv = true, opts.NoEnvResolution || !render.readsEnvFiles
 	text, err := render.do(ctx, s, flags)
 	if flags.Quiet {
 		text = nil
@@ -91,9 +89,9 @@ func (f ConfigFlags) section() section {
 	case f.Hash != "":
 		return section{do: listHashes, allServices: true}
 	case f.Profiles:
-		return section{do: listProfiles}
+		return section{do: listProfiles, readsEnvFiles: true}
 	case f.Images:
-		return section{do: listImages}
+		return section{do: listImages, readsEnvFiles: true}
 	case f.Variables:
 		return section{do: listVariables}
 	case f.Environment:
@@ -130,6 +128,9 @@ func wholeConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error)
 	if f.LockImageDigests {
 		p = imagesOnly(p)
 	}
+	if f.Quiet {
+		return nil, nil
+	}
 	text, err := marshal(p, f.Format)
 	return bytes.ReplaceAll(text, []byte("$"), []byte("$$")), err
 }
@@ -142,7 +143,7 @@ func marshal(p *types.Project, format string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	return styled(text)
+	return styled(text, yamlIndent, lineWidth)
 }
 
 func unsupportedFormat(format string) error {
@@ -181,7 +182,7 @@ func rawConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return styled(text)
+	return styled(text, yamlIndent, lineWidth)
 }
 
 // mapsOf returns the mappings in a mapping by name.

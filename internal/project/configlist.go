@@ -14,7 +14,6 @@ import (
 	"github.com/berth-dev/berth/internal/confighash"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
-	"go.yaml.in/yaml/v4"
 )
 
 // lines sorts names and ends each with a line break.
@@ -92,8 +91,8 @@ func listProfiles(ctx context.Context, s *session, _ ConfigFlags) ([]byte, error
 	return lines(keys(set)), nil
 }
 
-// listImages prints an image per service; a service that is built and names none has
-// the image PROJECT-SERVICE.
+// listImages prints an image per service, and those of its pre_start hooks that differ
+// from it; a service that is built and names none has the image PROJECT-SERVICE.
 func listImages(ctx context.Context, s *session, _ ConfigFlags) ([]byte, error) {
 	p, err := s.project(ctx)
 	if err != nil {
@@ -110,28 +109,44 @@ func listImages(ctx context.Context, s *session, _ ConfigFlags) ([]byte, error) 
 			image = p.Name + sep + name
 		}
 		images = append(images, image)
+		for _, hook := range service.PreStart {
+			if hook.Image != "" && hook.Image != image && hook.Image != service.Image {
+				images = append(images, hook.Image)
+			}
+		}
 	}
 	return lines(images), nil
 }
 
-// listHashes prints the config hash of services as `up` would label them.
+// listHashes prints the config hash of services as `up` would label them. Names may be
+// patterns, each service comes once. Only the env files of these services are read, so
+// that a broken one of another service does no harm.
 func listHashes(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) {
 	p, err := s.project(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names := p.ServiceNames()
 	if f.Hash != "*" {
-		names = strings.Split(f.Hash, ",")
-		slices.Sort(names)
+		names := strings.Split(f.Hash, ",")
+		if err := known(p.Services, names); err != nil {
+			return nil, err
+		}
+		if p, err = p.WithSelectedServices(names, types.IgnoreDependencies); err != nil {
+			return nil, s.explain(err)
+		}
+	}
+	for _, name := range p.ServiceNames() {
+		if p.Services[name], err = s.platformed(p, p.Services[name]); err != nil {
+			return nil, err
+		}
+	}
+	s.skipEnv = s.opts.NoEnvResolution
+	if p, err = s.resolved(p); err != nil {
+		return nil, err
 	}
 	var buf bytes.Buffer
-	for _, name := range names {
-		service, ok := p.Services[name]
-		if !ok {
-			return nil, NoSuchService(name, p.ServiceNames())
-		}
-		hash, err := confighash.Service(platformed(p, service))
+	for _, name := range p.ServiceNames() {
+		hash, err := confighash.Service(p.Services[name])
 		if err != nil {
 			return nil, &Error{Key: "services." + name, Msg: oneLine(err.Error()), err: err}
 		}
@@ -140,12 +155,22 @@ func listHashes(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) 
 	return buf.Bytes(), nil
 }
 
-// platformed gives a built service without a platform that of DOCKER_DEFAULT_PLATFORM.
-func platformed(p *types.Project, service types.ServiceConfig) types.ServiceConfig {
-	if service.Build != nil && service.Platform == "" {
-		service.Platform = p.Environment["DOCKER_DEFAULT_PLATFORM"]
+// platformed gives a built service without a platform that of DOCKER_DEFAULT_PLATFORM,
+// which must be one that it is built for.
+func (s *session) platformed(p *types.Project, service types.ServiceConfig) (types.ServiceConfig, error) {
+	platform := p.Environment["DOCKER_DEFAULT_PLATFORM"]
+	if service.Build == nil || platform == "" {
+		return service, nil
 	}
-	return service
+	if all := service.Build.Platforms; len(all) > 0 && !slices.Contains(all, platform) {
+		return service, s.sources.located(wrong("add it there or unset the variable", fmt.Sprintf(
+			"service %q build.platforms does not support value set by DOCKER_DEFAULT_PLATFORM: %s", service.Name, platform),
+			"services", service.Name, "build", "platforms"))
+	}
+	if service.Platform == "" {
+		service.Platform = platform
+	}
+	return service, nil
 }
 
 // listVariables prints the variables that the files use, with their defaults.
@@ -160,7 +185,11 @@ func listVariables(ctx context.Context, s *session, f ConfigFlags) ([]byte, erro
 	case "", "table", "pretty":
 		return variableTable(vars), nil
 	case "yaml":
-		return yaml.Marshal(vars)
+		text, err := encoded(vars)
+		if err != nil {
+			return nil, err
+		}
+		return styled(text, variablesIndent, unbroken)
 	case "json", "{{json.}}":
 		var buf bytes.Buffer
 		enc := json.NewEncoder(&buf)

@@ -87,15 +87,11 @@ func (l *Loaded) contentError(at ContentKey, source, msg, hint string, err error
 func (s *session) checkFiles(p *types.Project) error {
 	for _, name := range slices.Sorted(maps.Keys(p.Services)) {
 		service := p.Services[name]
-		for i, f := range service.EnvFiles {
-			if !s.opts.NoEnvResolution {
-				if err := s.checkFile(p, f.Path, bool(f.Required), "services", name, "env_file", strconv.Itoa(i)); err != nil {
-					return err
-				}
-			}
+		if err := s.checkSpecFiles(p, service.ContainerSpec, "services", name); err != nil {
+			return err
 		}
-		for i, f := range service.LabelFiles {
-			if err := s.checkFile(p, f, true, "services", name, "label_file", strconv.Itoa(i)); err != nil {
+		for i, hook := range service.PreStart {
+			if err := s.checkSpecFiles(p, hook.ContainerSpec, "services", name, "pre_start", strconv.Itoa(i)); err != nil {
 				return err
 			}
 		}
@@ -103,20 +99,42 @@ func (s *session) checkFiles(p *types.Project) error {
 	return nil
 }
 
+// checkSpecFiles checks the files that a service, or a hook, at path names.
+func (s *session) checkSpecFiles(p *types.Project, spec types.ContainerSpec, path ...string) error {
+	at := func(key string, i int) []string {
+		return append(slices.Clone(path), key, strconv.Itoa(i))
+	}
+	for i, f := range spec.EnvFiles {
+		if s.skipEnv {
+			break
+		}
+		if err := s.checkFile(p, f.Path, bool(f.Required), at("env_file", i)); err != nil {
+			return err
+		}
+	}
+	for i, f := range spec.LabelFiles {
+		if err := s.checkFile(p, f, true, at("label_file", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkFile checks one file that a service names at path.
-func (s *session) checkFile(p *types.Project, file string, required bool, path ...string) error {
+func (s *session) checkFile(p *types.Project, file string, required bool, path []string) error {
 	data, err := readBounded(file, maxEnvFile)
 	if err == nil {
 		return checkEnvText(s.opts.WorkDir, file, data, lookupIn(p.Environment))
 	}
-	e := &Error{Key: key(path[:3]), Msg: "cannot read " + file + ": " + reason(err), err: err}
+	e := &Error{Key: key(path[:len(path)-1]), Msg: "cannot read " + file + ": " + reason(err), err: err}
 	if errors.Is(err, os.ErrNotExist) {
 		if !required {
 			return nil
 		}
-		kind := map[string]string{"env_file": "env file", "label_file": "label file"}[path[2]]
+		section := path[len(path)-2]
+		kind := map[string]string{"env_file": "env file", "label_file": "label file"}[section]
 		e.Msg, e.Hint = kind+" "+file+" not found", "create it, or make it optional with required: false"
-		if path[2] == "label_file" {
+		if section == "label_file" {
 			e.Hint = "create it or correct the name"
 		}
 	}

@@ -62,6 +62,10 @@ func readEnvFile(workDir, file, fix string) ([]byte, error) {
 
 // checkEnvText refuses what would expand without bound.
 func checkEnvText(workDir, file string, data []byte, lookup func(string) (string, bool)) error {
+	if nests(string(data)) {
+		return &Error{File: display(workDir, file), Msg: fmt.Sprintf("variables nest deeper than %d levels", maxDepth),
+			Hint: "use fewer defaults in defaults"}
+	}
 	name, line := envBomb(string(data), lookup)
 	if name == "" {
 		return nil

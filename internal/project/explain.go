@@ -67,7 +67,7 @@ func (s *session) expand(value string) string {
 }
 
 var (
-	interpolating = regexp.MustCompile(`(?s)^error while interpolating (.+?): (required variable .*|failed to cast .*|variables expand .*)$`)
+	interpolating = regexp.MustCompile(`(?s)^error while interpolating (.+?): (required variable .*|failed to cast .*|variables (?:expand|nest) .*)$`)
 	badTemplate   = regexp.MustCompile(`(?s)^invalid interpolation format for (.+?)\.\nYou may need to escape any \$ with another \$\.\n(.*)$`)
 	nextError     = regexp.MustCompile(`\n(error while interpolating |invalid interpolation format for )`)
 	required      = regexp.MustCompile(`^required variable (\S+) is missing a value(?:: (.*))?$`)

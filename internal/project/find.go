@@ -35,7 +35,7 @@ func key(path []string) string {
 func (s *sources) find(accept func(place) bool, pattern ...string) (place, bool) {
 	for _, src := range s.files {
 		file := display(s.workDir, src.file)
-		for _, doc := range src.docs {
+		for _, doc := range src.parsed() {
 			if p, ok := find(place{node: root(doc), pos: position{file: file}}, pattern, accept); ok {
 				return p, true
 			}
@@ -99,7 +99,7 @@ func (s *sources) dotted(text, needle string) (best place, rest string) {
 	}
 	rest = text
 	for _, src := range s.files {
-		for _, doc := range src.docs {
+		for _, doc := range src.parsed() {
 			start := place{node: root(doc), pos: position{file: display(s.workDir, src.file)}}
 			if p, r := descend(start, text, needle); len(r) < len(rest) {
 				best, rest = p, r

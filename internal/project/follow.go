@@ -15,6 +15,7 @@ import (
 type referral struct {
 	file, dir string
 	include   bool
+	env       string // an env file for the variables in it, or ""
 }
 
 // follow measures every local file that the sources reach by include and extends,
@@ -43,6 +44,9 @@ func (s *sources) follow(dir string, env types.Mapping, raw bool) error {
 			continue
 		}
 		seen[ref] = true
+		if err := s.checkEnvFile(ref.env, env); err != nil {
+			return err
+		}
 		src, err := s.open(ref.file)
 		if err != nil {
 			return err
@@ -54,6 +58,20 @@ func (s *sources) follow(dir string, env types.Mapping, raw bool) error {
 	return nil
 }
 
+// checkEnvFile measures an env file of an include. Whether it is there is for compose-go
+// to say.
+func (s *sources) checkEnvFile(file string, env types.Mapping) error {
+	info, err := os.Stat(file)
+	if err != nil || info.IsDir() || file == os.DevNull {
+		return nil //nolint:nilerr // compose-go reports it
+	}
+	data, err := readBounded(file, maxEnvFile)
+	if err != nil {
+		return &Error{File: display(s.workDir, file), Msg: "cannot read env file: " + reason(err), err: err}
+	}
+	return checkEnvText(s.workDir, file, data, lookupIn(env))
+}
+
 // open adds a referred file, or returns the source that it already is; nil where
 // there is no such file.
 func (s *sources) open(file string) (*source, error) {
@@ -61,6 +79,9 @@ func (s *sources) open(file string) (*source, error) {
 		return src, nil
 	}
 	info, err := os.Stat(file)
+	if err == nil && info.Mode()&os.ModeDevice != 0 {
+		return nil, &Error{File: display(s.workDir, file), Msg: "cannot read the compose file: it is a device"}
+	}
 	if err != nil || !info.Mode().IsRegular() {
 		return nil, nil //nolint:nilerr,nilnil // compose-go reports what it cannot open
 	}
@@ -83,7 +104,7 @@ func (s *sources) open(file string) (*source, error) {
 // references lists the local files that src names.
 func (s *sources) references(src *source, dir string, include bool, expand func(string) string) []referral {
 	var refs []referral
-	for _, doc := range src.docs {
+	for _, doc := range src.parsed() {
 		top := root(doc)
 		if include {
 			refs = append(refs, s.includes(child(top, "include"), dir, expand)...)
@@ -118,10 +139,14 @@ func (s *sources) includes(section *yaml.Node, dir string, expand func(string) s
 	for _, item := range section.Content {
 		item = deref(item)
 		paths, base := item, ""
+		var envs []string
 		if item.Kind == yaml.MappingNode {
 			paths = child(item, "path")
 			if d := child(item, "project_directory"); d != nil && d.Value != "" {
 				base = absFrom(dir, expand(d.Value))
+			}
+			for _, name := range scalars(child(item, "env_file")) {
+				envs = append(envs, absFrom(dir, expand(name)))
 			}
 		}
 		for _, name := range scalars(paths) {
@@ -133,7 +158,12 @@ func (s *sources) includes(section *yaml.Node, dir string, expand func(string) s
 			if base == "" {
 				base = filepath.Dir(path)
 			}
-			refs = append(refs, referral{file: path, dir: base, include: true})
+			if len(envs) == 0 {
+				envs = []string{filepath.Join(base, ".env")}
+			}
+			for _, env := range envs {
+				refs = append(refs, referral{file: path, dir: base, include: true, env: env})
+			}
 		}
 	}
 	return refs

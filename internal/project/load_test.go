@@ -219,3 +219,23 @@ func BenchmarkLoadTenServices(b *testing.B) {
 		}
 	}
 }
+
+func TestLoadingKeepsNoNodesAndStillKnowsLines(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "c.yaml", "include: [i.yaml]\nservices:\n  web:\n    image: x\n")
+	write(t, dir, "i.yaml", "services:\n  db:\n    image: y\n")
+	loaded, err := Load(context.Background(), Options{Files: []string{"c.yaml"}, WorkDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, src := range loaded.sources.files {
+		if src.docs != nil {
+			t.Errorf("the nodes of %s are kept", src.file)
+		}
+	}
+	for want, service := range map[string]string{"c.yaml:4": "web", "i.yaml:3": "db"} {
+		if file, line, ok := loaded.Where("services", service, "image"); !ok || fmt.Sprintf("%s:%d", file, line) != want {
+			t.Errorf("%s: got %s:%d, want %s", service, file, line, want)
+		}
+	}
+}

@@ -15,7 +15,7 @@ type position struct {
 // name returns the last non-empty `name:` among the first n files.
 func (s *sources) name(n int) (name string, found bool) {
 	for _, src := range s.files[:min(n, len(s.files))] {
-		for _, doc := range src.docs {
+		for _, doc := range src.parsed() {
 			if v := child(root(doc), "name"); v != nil && v.Kind == yaml.ScalarNode && v.Value != "" && v.Tag != "!!null" {
 				name, found = v.Value, true
 			}
@@ -108,7 +108,7 @@ func walk(doc *yaml.Node, path []string) (line, depth int) {
 // several, since later files override earlier ones. depth is how much it has.
 func (s *sources) locate(path []string) (pos position, depth int) {
 	for _, src := range s.files {
-		for _, doc := range src.docs {
+		for _, doc := range src.parsed() {
 			if line, d := walk(doc, path); d > 0 && d >= depth && !(d == depth && src.referred) {
 				pos, depth = position{display(s.workDir, src.file), line}, d
 			}

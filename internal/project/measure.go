@@ -102,6 +102,9 @@ func limitInterpolation(o *interpolation.Options) {
 		if !strings.Contains(text, "$") {
 			return text, nil
 		}
+		if nests(text) {
+			return "", fmt.Errorf("variables nest deeper than %d levels", maxDepth)
+		}
 		added := 0
 		out, err := template.Substitute(text, func(name string) (string, bool) {
 			v, ok := mapping(name)
@@ -132,6 +135,21 @@ func limitInterpolation(o *interpolation.Options) {
 		}
 	}
 	o.TypeCastMapping = casts
+}
+
+// nests tells whether defaults of variables stand in each other too deeply: what
+// replaces them takes time with the third power of the depth.
+func nests(text string) bool {
+	depth := 0
+	for i := 0; i < len(text) && depth <= maxDepth; i++ {
+		switch {
+		case text[i] == '}' && depth > 0:
+			depth--
+		case strings.HasPrefix(text[i:], "${"):
+			depth++
+		}
+	}
+	return depth > maxDepth
 }
 
 // measure counts the values that a document has after its aliases are expanded.

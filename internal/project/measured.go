@@ -37,5 +37,6 @@ func (s *session) measure(file string) error {
 		return err
 	}
 	s.sources.files = append(s.sources.files, only.files[1:]...)
+	s.sources.forget()
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // selected narrows the project to the chosen services and drops what none uses.
 func (s *session) selected(p *types.Project) (*types.Project, error) {
 	names := s.opts.Services
-	if err := known(p, names); err != nil {
+	if err := known(p.AllServices(), names); err != nil {
 		return nil, err
 	}
 	p, err := p.WithServicesEnabled(names...)
@@ -33,14 +33,15 @@ func (s *session) selected(p *types.Project) (*types.Project, error) {
 	return s.resolved(p)
 }
 
-// resolved reads the env_file and label_file of the services that are left: a missing
-// file of a service nobody asked for is no error.
+// resolved reads the env_file and label_file of the services of p. After selection these
+// are those that are left: for all verbs but `config` a missing file of a service nobody
+// asked for is no error.
 func (s *session) resolved(p *types.Project) (*types.Project, error) {
 	if err := s.checkFiles(p); err != nil {
 		return nil, err
 	}
 	err := s.guarded(func() (err error) {
-		if !s.opts.NoEnvResolution {
+		if !s.skipEnv {
 			if p, err = p.WithServicesEnvironmentResolved(true); err != nil {
 				return err
 			}
@@ -51,10 +52,10 @@ func (s *session) resolved(p *types.Project) (*types.Project, error) {
 	return p, err
 }
 
-// known fails for a name that is no service of the project, active or not. A name may
-// be a pattern with * and ?, as in docker compose.
-func known(p *types.Project, names []string) error {
-	all := slices.Collect(maps.Keys(p.AllServices()))
+// known fails for a name that is none of the services. A name may be a pattern with *
+// and ?, as in docker compose.
+func known(services types.Services, names []string) error {
+	all := slices.Collect(maps.Keys(services))
 	for _, name := range names {
 		matches := func(service string) bool {
 			ok, err := filepath.Match(name, service)

@@ -23,11 +23,16 @@ type session struct {
 	details  types.ConfigDetails
 	// unchecked skips the schema.
 	unchecked bool
+	// eager reads env_file and label_file of all active services, also of those that are
+	// not selected, as docker compose's `config` does.
+	eager bool
+	// skipEnv leaves env_file unread.
+	skipEnv bool
 }
 
 // newSession resolves settings, reads the files and measures them.
 func newSession(ctx context.Context, opts Options) (*session, error) {
-	s := &session{opts: opts, warnings: &warnings{}}
+	s := &session{opts: opts, warnings: &warnings{}, skipEnv: opts.NoEnvResolution}
 	err := s.warnings.capture(func() (err error) {
 		s.set, err = resolve(opts, s.warnings.add)
 		return err
@@ -139,6 +144,7 @@ func (s *session) loaderOptions(lo *loader.Options) {
 	limitInterpolation(lo.Interpolate)
 	name, explicit := s.name()
 	lo.SetProjectName(name, explicit)
+	s.sources.forget() // compose-go is about to parse the files itself
 }
 
 // guarded runs a step of compose-go: warnings are captured, errors located, and a
@@ -160,6 +166,11 @@ func (s *session) guarded(step func() error) error {
 
 // project loads, checks and selects.
 func (s *session) project(ctx context.Context) (*types.Project, error) {
+	if !s.opts.NoConsistency {
+		if err := s.checkShortVolumes(); err != nil {
+			return nil, err
+		}
+	}
 	var project *types.Project
 	err := s.guarded(func() (err error) {
 		project, err = loader.LoadWithContext(ctx, s.details, loader.WithDiscardEnvFiles, s.loaderOptions)
@@ -174,6 +185,11 @@ func (s *session) project(ctx context.Context) (*types.Project, error) {
 			return nil, err
 		}
 		if err := s.check(project); err != nil {
+			return nil, err
+		}
+	}
+	if s.eager {
+		if project, err = s.resolved(project); err != nil {
 			return nil, err
 		}
 	}

@@ -227,7 +227,11 @@ func (s *settings) defaultEnvFile(opts Options, warn func(string)) (string, erro
 	case errors.Is(err, os.ErrPermission):
 		warn(fmt.Sprintf("cannot access %s, ignoring default env file: %v", path, err))
 		return "", nil
-	case err != nil || info.IsDir():
+	case errors.Is(err, os.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", &Error{File: display(opts.WorkDir, path), Msg: "cannot read env file: " + reason(err), err: err}
+	case info.IsDir():
 		return "", nil
 	}
 	return path, nil

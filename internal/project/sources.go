@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -27,7 +28,9 @@ const (
 // source is one Compose file as YAML nodes, which know their lines.
 type source struct {
 	file string // absolute, or "-"
-	docs []*yaml.Node
+	data []byte
+	lock sync.Mutex   // guards docs
+	docs []*yaml.Node // nil when forgotten; parsed gets them back
 	// referred is set for a file reached by include or extends.
 	referred bool
 }
@@ -54,7 +57,7 @@ func (s *sources) get(file string) *source {
 
 // add parses and measures a file.
 func (s *sources) add(file string, data []byte) error {
-	src := &source{file: file}
+	src := &source{file: file, data: data}
 	shown := display(s.workDir, file)
 	if err := checkText(shown, data); err != nil {
 		return err
@@ -79,6 +82,33 @@ func (s *sources) add(file string, data []byte) error {
 	}
 	s.files = append(s.files, src)
 	return nil
+}
+
+// parsed returns the documents of a file.
+func (src *source) parsed() []*yaml.Node {
+	src.lock.Lock()
+	defer src.lock.Unlock()
+	if src.docs != nil {
+		return src.docs
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(src.data))
+	for {
+		doc := &yaml.Node{}
+		if decodeNode(dec, doc) != nil {
+			return src.docs // the end: what cannot be parsed is not added in the first place
+		}
+		src.docs = append(src.docs, doc)
+	}
+}
+
+// forget drops the nodes of all files, which take many times the room of the text. They
+// are needed again only to say where a mistake is.
+func (s *sources) forget() {
+	for _, src := range s.files {
+		src.lock.Lock()
+		src.docs = nil
+		src.lock.Unlock()
+	}
 }
 
 // decodeNode reads the next document; a panic of the parser becomes an error.

@@ -9,10 +9,13 @@ import (
 )
 
 // lineWidth is where docker compose breaks long plain and quoted text, yamlIndent how
-// far it indents.
+// far it indents. Variables are an exception: they are indented further, and their lines
+// are not broken.
 const (
-	lineWidth  = 80
-	yamlIndent = 2
+	lineWidth       = 80
+	yamlIndent      = 2
+	variablesIndent = 4
+	unbroken        = -1
 )
 
 // encoded writes v as YAML with an indent of two and no line broken.
@@ -59,18 +62,18 @@ func withHints(text []byte) []byte {
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// styled rewrites YAML, as encoded writes it, in the one that docker compose prints: two spaces,
+// styled rewrites YAML, as encoded writes it, in the one that docker compose prints:
 // lists indented, long text folded, words that only YAML 1.1 takes for booleans or
 // numbers in single quotes and other look-alikes in double quotes. Said explicitly it
 // does not depend on the defaults of the YAML library, which differ between releases.
-func styled(text []byte) ([]byte, error) {
+func styled(text []byte, indent, width int) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(withHints(text), &doc); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	restyle(&doc)
-	out, err := yaml.Dump(&doc, yaml.WithIndent(yamlIndent), yaml.WithCompactSeqIndent(false),
-		yaml.WithLineWidth(lineWidth), yaml.WithUnicode(true), yaml.WithQuotePreference(yaml.QuoteLegacy))
+	out, err := yaml.Dump(&doc, yaml.WithIndent(indent), yaml.WithCompactSeqIndent(false),
+		yaml.WithLineWidth(width), yaml.WithUnicode(true), yaml.WithQuotePreference(yaml.QuoteLegacy))
 	if err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}

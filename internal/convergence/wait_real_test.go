@@ -53,7 +53,7 @@ func TestADependencyThatFailsIsNamedWithItsReason(t *testing.T) {
 		{"unhealthy", `healthcheck: {test: "false", interval: 1s, retries: 1}`, "service_healthy", "dependency failed to start: container %s-db-1 is unhealthy"},
 		{"exited", "healthcheck: {test: \"true\", interval: 60s}\n    entrypoint: [sh, -c, \"exit 9\"]", "service_healthy", "dependency failed to start: container %s-db-1 exited (9)"},
 		{"without a health check", "", "service_healthy", "dependency failed to start: container %s-db-1 has no healthcheck configured"},
-		{"not completed", `entrypoint: [sh, -c, "exit 9"]`, "service_completed_successfully", "container %s-db-1 didn't complete successfully: exited (9)"},
+		{"not completed", `entrypoint: [sh, -c, "exit 9"]`, "service_completed_successfully", "service \"db\" didn't complete successfully: exit 9 (container %s-db-1 exited (9))"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newRealProject(t)

@@ -156,7 +156,8 @@ func executeLines() []line {
 
 func logLines() []line {
 	return []line{
-		{sh: "docker compose logs", out: `^app-1 +\| serving on`, err: `^postgres-1 +\| .*ready to accept connections`},
+		{sh: "docker compose logs", out: `(?s)^app-1 +\| serving on.*`},
+		{sh: "docker compose logs | grep 'ready to accept connections'", out: `^postgres-1 +\| `},
 		// PostgreSQL recovers only if it was killed, and nothing above does.
 		{sh: "docker compose logs postgres 2>&1 | grep 'not properly shut down'", code: 1},
 		{sh: "docker compose logs -f", until: "serving on", code: 130},

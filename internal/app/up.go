@@ -79,15 +79,12 @@ func (a *App) obstacles(ctx context.Context, s *upState, p *plan.Plan) ([]plan.P
 	if !preflight.Needed(p) {
 		return found, nil
 	}
-	all, err := s.engine.Containers(ctx, engine.ContainerFilter{})
-	if err != nil {
-		return nil, err
-	}
 	var host preflight.Host
 	if preflight.OnThisMachine(s.engine.Endpoint()) {
 		host = preflight.LocalHost{}
 	}
-	return append(found, preflight.Check(p, all, host)...), nil
+	in, err := preflight.Look(ctx, p, s.engine, host)
+	return append(found, in...), err
 }
 
 // upState is what the stages of Up hand on.

@@ -14,7 +14,6 @@ import (
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/remote"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/consts"
 )
 
 // options turns a verb's project choice into what the loader takes.
@@ -117,6 +116,9 @@ func (a *App) findLocked(ctx context.Context, o ProjectOptions, q actual.Query, 
 	return found, release, nil
 }
 
+// nameVariable names the project where nothing else does.
+const nameVariable = "COMPOSE_PROJECT_NAME"
+
 // identify finds out which project is meant. With -p and no -f the name is
 // enough: files that happen to lie here need not be this project's. Otherwise the
 // files tell; where they cannot be read COMPOSE_PROJECT_NAME is enough as well.
@@ -134,11 +136,11 @@ func (a *App) identify(ctx context.Context, o ProjectOptions) (*existing, error)
 	}
 	none := errors.Is(err, project.ErrNoConfig)
 	env, settingsErr := a.Settings(o)
-	if settingsErr != nil || env[consts.ComposeProjectName] == "" || none && len(o.Files) > 0 {
+	if settingsErr != nil || env[nameVariable] == "" || none && len(o.Files) > 0 {
 		return nil, err
 	}
 	if !none {
-		a.warn(fmt.Sprintf("going by %s alone: %s", consts.ComposeProjectName, err))
+		a.warn(fmt.Sprintf("going by %s alone: %s", nameVariable, err))
 	}
 	name, err := project.Name(ctx, opt)
 	return &existing{name: name}, err

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 )
 
@@ -22,8 +21,8 @@ var (
 	// ErrUnreachable: no engine answers at the address, or the connection broke.
 	ErrUnreachable = errors.New("engine unreachable")
 	// ErrSilent: the engine has stopped answering on connections that are open. It
-	// is an ErrUnreachable that there is no use in trying again.
-	ErrSilent = fmt.Errorf("%w: it does not answer", ErrUnreachable)
+	// comes with ErrUnreachable, and there is no use in trying again.
+	ErrSilent = errors.New("engine silent")
 	// ErrUnsupported: the engine's API version lacks what a key needs.
 	ErrUnsupported = errors.New("not supported by this engine")
 	// ErrDenied: a registry refused the credentials, or the lack of them.

@@ -88,7 +88,8 @@ func downContainers(m Model, a *actual.State, opt DownOptions) []engine.Containe
 			if wanted(opt.Services, service) {
 				out = append(out, c)
 			}
-		case m.Known == nil || m.Active[service] || opt.RemoveOrphans && !m.Known[service]:
+		case m.Known == nil || m.Active[service] || opt.RemoveOrphans && !m.Known[service],
+			m.Known[service] && labels.IsOneOff(c.Labels): // `run` of a service that is off is how such services are used
 			out = append(out, c)
 		}
 	}

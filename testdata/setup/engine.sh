@@ -123,6 +123,8 @@ launch() {
     ;;
   esac
   rm -f "$pidfile"
+  # It outlives this checkout, and what it runs needs a working directory.
+  cd /
   PATH=$path setsid dockerd "${arguments[@]}" "${more[@]}" </dev/null >"$log" 2>&1 9>&- &
   daemon=$!
 }

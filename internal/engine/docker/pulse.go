@@ -178,7 +178,7 @@ func (c *heardHalfConn) CloseWrite() error { return c.half.CloseWrite() }
 // silent is the error for an engine that does not answer.
 func (e *Engine) silent(op, name string) error {
 	return &engine.Error{
-		Op: op, Name: name, Kind: engine.ErrSilent,
+		Op: op, Name: name, Kind: errors.Join(engine.ErrUnreachable, engine.ErrSilent),
 		Text: "the Docker engine at " + e.endpoint + " does not answer; is it stopped, or its machine out of reach?",
 	}
 }

@@ -51,7 +51,7 @@ type held struct {
 	ending  bool
 	stopped chan error // of the request that stops it
 	late    <-chan time.Time
-	asked   bool // to end, by more than a SIGINT
+	asked   bool // to end, by a SIGTERM
 }
 
 // outcome is the end of a container.
@@ -123,7 +123,7 @@ func (h *held) wait(ctx context.Context) (code int, left bool, err error) {
 func (h *held) handOn(ctx context.Context, name string) {
 	if !h.stay {
 		h.late = time.After(h.patience)
-		h.asked = h.asked || name != "SIGINT"
+		h.asked = h.asked || name == "SIGTERM"
 	}
 	go h.signal(ctx, name)
 }

@@ -209,6 +209,7 @@ func TestRunRemovesItsContainerAndVolumesWhenInterrupted(t *testing.T) {
 		{syscall.SIGINT, `trap "exit 5" INT; echo here; while :; do sleep 0.1; done`, 5},
 		{syscall.SIGTERM, `trap "exit 6" TERM; echo here; while :; do sleep 0.1; done`, 6},
 		{syscall.SIGHUP, `trap "exit 6" TERM; echo here; while :; do sleep 0.1; done`, 6},
+		{syscall.SIGHUP, `trap "exit 7" HUP; echo here; while :; do sleep 0.1; done`, 7},
 		{syscall.SIGINT, `echo here; exec sleep 1000`, 137}, // it is deaf
 		{syscall.SIGTERM, `echo here; exec sleep 1000`, 137},
 	} {

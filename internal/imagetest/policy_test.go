@@ -82,7 +82,7 @@ func TestTheCommandsPolicyWinsOverTheServices(t *testing.T) {
 	f := newFixtureAt(t, g.address)
 	f.offer(testengine.BusyboxOne, "REG/app:1")
 	f.use("    pull_policy: always\n")
-	f.fails([]string{"service web", "never"}, "up", "-d", "--pull", "never")
+	f.fails([]string{"services.web.image", "never"}, "up", "-d", "--pull", "never")
 	output := f.must("up", "-d", "--quiet-pull", "--pull", "missing")
 	f.has(output, "Image REG/app:1 Pulled")
 	before := f.containerImage("web")

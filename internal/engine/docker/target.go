@@ -62,14 +62,15 @@ func hostTarget(opts Options, dir, host string) (target, error) {
 	if err != nil || !secure || isSocket(host) {
 		return result, err
 	}
-	if certPath == "" {
+	named := certPath != ""
+	if !named {
 		certPath = dir
 	}
 	material := tlsMaterial{skipVerify: !verify}
 	var errs [3]error
 	material.ca, errs[0] = readCertificate(opts.CACert, certPath, "ca.pem")
-	if verify && material.ca == nil && errs[0] == nil {
-		_, errs[0] = os.ReadFile(filepath.Join(certPath, "ca.pem")) // without it nothing can be verified
+	if named && verify && material.ca == nil && errs[0] == nil {
+		_, errs[0] = os.ReadFile(filepath.Join(certPath, "ca.pem")) // that is what it was named for
 	}
 	material.cert, errs[1] = readCertificate(opts.Cert, certPath, "cert.pem")
 	material.key, errs[2] = readCertificate(opts.Key, certPath, "key.pem")

@@ -111,15 +111,14 @@ func TestTLSIsVerifiedWithTheCertificatesOfDockerCertPath(t *testing.T) {
 	}{
 		{"1", certs, ""},
 		{"", certs, ""},
-		{"1", t.TempDir(), "are the certificates right?"},
+		{"1", t.TempDir(), "/ca.pem: no such file"},
 		{"", "", "do both sides agree on TLS?"},
 	} {
 		environ := map[string]string{"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": test.verify, "DOCKER_CERT_PATH": test.path}
 		e, err := New(Options{ConfigDir: t.TempDir(), Environ: func(name string) string { return environ[name] }})
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			_, err = e.Info(t.Context())
 		}
-		_, err = e.Info(t.Context())
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("verify %q path %q: %v", test.verify, test.path, err)
 		}

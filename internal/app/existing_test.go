@@ -340,3 +340,26 @@ func toolID(b *bench) string {
 	}
 	return c.ID
 }
+
+func TestStartOfAServiceBringsThoseItDependsOn(t *testing.T) {
+	b := newBench(t, "db", "web")
+	b.up(shop)
+	if err := b.app(shop).Stop(t.Context(), app.ServicesRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.app(shop).Start(t.Context(), app.ServicesRequest{Services: []string{"web"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.names(b.app(shop), app.PsRequest{}); got != "db-1 web-1" {
+		t.Errorf("these run: %s", got)
+	}
+	if err := b.app(shop).Down(t.Context(), app.DownRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, services := range [][]string{nil, {"web"}} {
+		err := b.app(shop).Start(t.Context(), app.ServicesRequest{Services: services})
+		if err == nil || !strings.Contains(err.Error(), "has no container to start") {
+			t.Errorf("start %v of nothing ends with %v", services, err)
+		}
+	}
+}

@@ -12,10 +12,17 @@ import (
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
-// Start starts existing containers in dependency order.
+// Start starts existing containers in dependency order; a named service brings
+// those it depends on.
 func (a *App) Start(ctx context.Context, r ServicesRequest) error {
 	return a.onExisting(ctx, r, func(f *existing, list []engine.Container) (*plan.Plan, error) {
-		return plan.StartAll(f.model, list, plan.StartOptions{Wait: r.Wait, WaitTimeout: r.WaitTimeout})
+		if len(r.Services) > 0 {
+			list = nil
+			for _, name := range f.model.WithDependencies(r.Services) {
+				list = append(list, f.state.Replicas(name)...)
+			}
+		}
+		return plan.StartAll(f.model, list, plan.StartOptions{Services: r.Services, Wait: r.Wait, WaitTimeout: r.WaitTimeout})
 	})
 }
 

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -361,5 +362,32 @@ func TestStartOfAServiceBringsThoseItDependsOn(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "has no container to start") {
 			t.Errorf("start %v of nothing ends with %v", services, err)
 		}
+	}
+}
+
+func TestAllResourcesAreMadeAndTakenAwayWhereThatIsAskedFor(t *testing.T) {
+	files := "name: shop\nservices: {web: {image: web}}\nnetworks: {unused: {}}\nvolumes: {spare: {}}\n"
+	all := app.ProjectOptions{AllResources: true}
+	b := newBench(t, "web")
+	has := func() (network, volume bool) {
+		s := b.e.Snapshot()
+		text := fmt.Sprint(s.Networks, s.Volumes)
+		return strings.Contains(text, "shop_unused"), strings.Contains(text, "shop_spare")
+	}
+	b.up(files)
+	if n, v := has(); n || v {
+		t.Errorf("without being asked: network %v, volume %v", n, v)
+	}
+	if _, err := b.app(files).Up(t.Context(), app.UpRequest{Project: all}); err != nil {
+		t.Fatal(err)
+	}
+	if n, v := has(); !n || !v {
+		t.Errorf("asked for all: network %v, volume %v", n, v)
+	}
+	if err := b.app(files).Down(t.Context(), app.DownRequest{Project: all, Volumes: true}); err != nil {
+		t.Fatal(err)
+	}
+	if n, v := has(); n || v {
+		t.Errorf("down leaves: network %v, volume %v", n, v)
 	}
 }

@@ -76,7 +76,7 @@ func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string
 	}
 	return desired.Build(loaded.Project, desired.Options{
 		Version: a.opt.Version, ConfigFiles: loaded.ConfigFiles, EnvFiles: o.EnvFiles, Separator: separator(o),
-		Images: images, Contents: contents,
+		Images: images, Contents: contents, AllResources: o.AllResources,
 	})
 }
 
@@ -161,7 +161,7 @@ func (a *App) read(ctx context.Context, o ProjectOptions, found *existing, q act
 		found.model = plan.ModelFromLabels(found.state)
 		return nil
 	}
-	d, err := desired.Build(found.loaded.Project, desired.Options{Separator: separator(o), Names: true})
+	d, err := desired.Build(found.loaded.Project, desired.Options{Separator: separator(o), Names: true, AllResources: o.AllResources})
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (s *State) addNetworks(p *types.Project, opt Options) error {
 		}
 	}
 	for _, key := range sortedKeys(p.Networks) {
-		if !used[key] {
+		if !used[key] && !opt.AllResources {
 			continue
 		}
 		config := p.Networks[key]
@@ -51,7 +51,7 @@ func (s *State) addVolumes(p *types.Project, opt Options) error {
 		}
 	}
 	for _, key := range sortedKeys(p.Volumes) {
-		if !used[key] {
+		if !used[key] && !opt.AllResources {
 			continue
 		}
 		config := p.Volumes[key]

@@ -86,6 +86,8 @@ type Options struct {
 	Images map[string]engine.Image
 	// Contents are the contents of configs and secrets.
 	Contents Contents
+	// AllResources keeps networks and volumes that no service uses.
+	AllResources bool
 	// Names builds only what names and orders services: no container can be
 	// made from the result, and configs and secrets need no content.
 	Names bool

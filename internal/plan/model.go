@@ -29,7 +29,8 @@ type Model struct {
 	// services works on. Both are nil without files.
 	Known, Active map[string]bool
 	// Volumes are the names of the volumes by the active service that mounts
-	// them, external ones left out; nil without files.
+	// them, external ones left out; under no name those that nothing mounts. Nil
+	// without files.
 	Volumes map[string][]string
 	// Scale is how many containers each active service is to have; nil without files.
 	Scale map[string]int
@@ -70,11 +71,18 @@ func volumesByService(d *desired.State) map[string][]string {
 		}
 	}
 	out := map[string][]string{}
+	used := map[string]bool{}
 	for _, svc := range d.Services {
 		for _, m := range svc.Config.Volumes {
 			if name := names[m.Source]; name != "" {
+				used[m.Source] = true
 				out[svc.Name] = append(out[svc.Name], name)
 			}
+		}
+	}
+	for _, key := range sortedKeys(names) {
+		if !used[key] { // it is there because all resources were asked for
+			out[""] = append(out[""], names[key])
 		}
 	}
 	return out

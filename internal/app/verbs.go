@@ -204,9 +204,8 @@ func (a *App) Down(ctx context.Context, r DownRequest) error {
 	}
 	opt := plan.DownOptions{
 		Services: r.Services, Volumes: r.Volumes, RemoveOrphans: r.RemoveOrphans, Timeout: r.Timeout,
-		Images: found.imagesToRemove(r),
+		Images: found.imagesToRemove(r), NetworkNames: found.networkNames(r),
 	}
-	found.downResources(r, &opt)
 	p, err := plan.Down(found.model, found.state, opt)
 	if err != nil {
 		return err
@@ -218,38 +217,19 @@ func (a *App) Down(ctx context.Context, r DownRequest) error {
 	return a.run(ctx, p, execute.Options{KeepGoing: true, DryRun: r.DryRun})
 }
 
-// downResources names the networks and volumes that the files declare.
-func (f *existing) downResources(r DownRequest, opt *plan.DownOptions) {
-	if f.loaded == nil {
-		return
+// networkNames are the networks that the files declare; none where all of the
+// project are meant.
+func (f *existing) networkNames(r DownRequest) []string {
+	if f.loaded == nil || r.RemoveOrphans {
+		return nil
 	}
-	p := f.loaded.Project
-	for _, n := range p.Networks {
+	var names []string
+	for _, n := range f.loaded.Project.Networks {
 		if !n.External {
-			opt.NetworkNames = append(opt.NetworkNames, n.Name)
+			names = append(names, n.Name)
 		}
 	}
-	if r.RemoveOrphans {
-		opt.NetworkNames = nil
-	}
-	if !r.Volumes {
-		return
-	}
-	used := map[string]bool{}
-	for _, name := range r.Services {
-		for _, v := range p.Services[name].Volumes {
-			used[v.Source] = true
-		}
-	}
-	opt.VolumeNames = []string{}
-	for key, v := range p.Volumes {
-		if !bool(v.External) && (len(r.Services) == 0 || used[key]) {
-			opt.VolumeNames = append(opt.VolumeNames, v.Name)
-		}
-	}
-	if len(opt.VolumeNames) == 0 {
-		opt.VolumeNames = []string{""} // none: an empty list would mean all
-	}
+	return names
 }
 
 // imagesToRemove are the references for --rmi: "all", or "local" for images

@@ -86,12 +86,6 @@ func (c *testCase) downOptions() plan.DownOptions {
 			opt.NetworkNames = append(opt.NetworkNames, n.Name)
 		}
 	}
-	for _, v := range c.project.Volumes {
-		if !bool(v.External) && opt.Volumes {
-			opt.VolumeNames = append(opt.VolumeNames, v.Name)
-		}
-	}
-	slices.Sort(opt.VolumeNames)
 	return opt
 }
 

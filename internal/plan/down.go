@@ -16,10 +16,8 @@ type DownOptions struct {
 	// Services restrict it to some services; empty means the whole project.
 	Services []string
 	// Volumes removes the volumes that the services concerned mount, anonymous
-	// ones included. Without files those in VolumeNames go, or, where it is empty,
-	// all that bear the project's label.
-	Volumes     bool
-	VolumeNames []string
+	// ones included; without files all that bear the project's label.
+	Volumes bool
 	// NetworkNames are the networks the files declare (not the external ones);
 	// without files all that bear the project's label go.
 	NetworkNames  []string
@@ -165,7 +163,7 @@ func downVolumes(p *Plan, m Model, a *actual.State, opt DownOptions, removed map
 // removesVolume tells whether down with volumes takes a volume.
 func (m Model) removesVolume(v engine.Volume, opt DownOptions) bool {
 	if m.Volumes == nil {
-		return wanted(opt.VolumeNames, v.Name) && (len(opt.VolumeNames) > 0 || v.Labels[labels.Project] == m.Project)
+		return v.Labels[labels.Project] == m.Project
 	}
 	for service, names := range m.Volumes {
 		if wanted(opt.Services, service) && slices.Contains(names, v.Name) {

@@ -94,14 +94,6 @@ func Look(ctx context.Context, p *plan.Plan, e Lister, host Host) ([]plan.Proble
 	return again.problems, nil
 }
 
-// Check lists what stands in the way of a plan, given all containers that the
-// engine has.
-func Check(p *plan.Plan, all []engine.Container, host Host) []plan.Problem {
-	c := newChecker(p, all, host)
-	c.check(p)
-	return c.problems
-}
-
 func newChecker(p *plan.Plan, all []engine.Container, host Host) *checker {
 	c := &checker{
 		host: host, leaving: map[string]bool{}, byName: map[string]engine.Container{},

@@ -68,10 +68,26 @@ type host struct {
 func (h host) PortFree(_ string, port int, _ string) bool { return !h.taken[port] }
 func (h host) Exists(path string) bool                    { return !h.missing[path] }
 
+// containers is an engine that has these and no others.
+type containers []engine.Container
+
+func (c containers) Containers(context.Context, engine.ContainerFilter) ([]engine.Container, error) {
+	return c, nil
+}
+
+func look(t *testing.T, p *plan.Plan, all containers, h preflight.Host) []plan.Problem {
+	t.Helper()
+	found, err := preflight.Look(t.Context(), p, all, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 func check(t *testing.T, p *plan.Plan, all []engine.Container, h preflight.Host, want ...string) {
 	t.Helper()
 	var got []string
-	for _, problem := range preflight.Check(p, all, h) {
+	for _, problem := range look(t, p, all, h) {
 		got = append(got, problem.Error())
 	}
 	if !slices.Equal(got, want) {
@@ -240,7 +256,7 @@ func TestAllProblemsAreReportedTogetherWithARemedy(t *testing.T) {
 		{name: "a", ports: []types.ServicePortConfig{port("1", "", "tcp"), port("2", "", "tcp")}},
 		{name: "b", mounts: []types.ServiceVolumeConfig{{Type: "bind", Source: "/x"}}},
 	})
-	found := preflight.Check(p, []engine.Container{{ID: "9", Name: "a"}}, host{
+	found := look(t, p, []engine.Container{{ID: "9", Name: "a"}}, host{
 		taken: map[int]bool{1: true, 2: true}, missing: map[string]bool{"/x": true},
 	})
 	if len(found) != 4 {

@@ -152,3 +152,19 @@ func TestProxiesOfTheConfigurationReachContainersUnlessTheySetTheirOwn(t *testin
 		t.Error(got)
 	}
 }
+
+func TestAMissingHomeIsNoObstacle(t *testing.T) {
+	t.Setenv("HOME", "")
+	e, err := New(Options{Environ: func(name string) string { return map[string]string{"DOCKER_HOST": "tcp://h:1"}[name] }})
+	if err != nil || e.Endpoint() != "tcp://h:1" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTLSIsAskedForByItsOwnVariable(t *testing.T) {
+	environ := map[string]string{"DOCKER_HOST": "tcp://h", "DOCKER_TLS": "1"}
+	target, err := resolveTarget(Options{Environ: func(name string) string { return environ[name] }}, t.TempDir(), nil)
+	if err != nil || target.host != "tcp://h:2376" || target.tls == nil {
+		t.Errorf("got %+v, %v", target, err)
+	}
+}

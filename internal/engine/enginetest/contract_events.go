@@ -18,12 +18,39 @@ type following struct {
 	seen   []string // actions so far, with their details
 }
 
-// follow opens an event stream for as long as the test runs.
+// follow opens an event stream for as long as the test runs. An engine answers
+// such a request a moment before it listens to itself, so a stream that begins
+// now is first seen to tell of something.
 func (s *subject) follow(filter engine.EventFilter) *following {
 	s.Helper()
 	stream, err := s.e.Events(s.Context(), filter)
 	s.fine(err)
-	return &following{s: s, stream: stream}
+	f := &following{s: s, stream: stream}
+	if filter.Project != "" && filter.Since == "" {
+		f.probe()
+	}
+	return f
+}
+
+// probe makes containers and takes them away until the stream tells of it.
+func (f *following) probe() {
+	f.s.Helper()
+	for start := time.Now(); time.Since(start) < patience; {
+		id := f.s.create(f.s.sleeper("probe"))
+		f.s.fine(f.s.e.RemoveContainer(f.s.Context(), id, engine.RemoveOptions{Force: true}))
+		limit := time.After(time.Second)
+		for waiting := true; waiting; {
+			select {
+			case ev := <-f.stream.C:
+				if ev.ID == id && ev.Action == "destroy" {
+					return
+				}
+			case <-limit:
+				waiting = false
+			}
+		}
+	}
+	f.s.Fatalf("the stream told of no container within %v", patience)
 }
 
 // next waits for the next event with the action.

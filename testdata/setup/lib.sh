@@ -41,12 +41,13 @@ require_go() {
 }
 
 # apt_get runs one apt-get command quietly: it waits up to five minutes for
-# another apt to end, tries three times, and shows what apt said at the end.
+# another apt to end, tries three times, and shows what apt said at the end. A
+# mirror may be older than its lists say they last: the signatures still hold.
 apt_get() {
   local log waited=0 attempt=1
   log=$(mktemp)
   until DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
-    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1; do
+    -o Acquire::Retries=3 -o Acquire::Check-Valid-Until=false -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1; do
     if grep -q 'Could not get lock' "$log" && [ "$waited" -lt 300 ]; then
       [ "$waited" -gt 0 ] || say "waiting for another apt to finish"
       waited=$((waited + 5))

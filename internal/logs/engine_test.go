@@ -287,6 +287,9 @@ func TestLongLinesAreNotTornByTheEngine(t *testing.T) {
 			b.exited(id)
 			eventually(t, "the exit", func() bool { return len(r.noted()) == 1 })
 			stop()
+			if note := r.noted()[0]; note.Kind != logs.Exited {
+				t.Errorf("noted %+v", note)
+			}
 			wantLines(t, r.texts("long-1"), want)
 			wantLines(t, b.print(logs.Options{}).texts("long-1"), want)
 			for n := range len(want) + 2 {

@@ -30,6 +30,7 @@ const recentEvents = 256
 // eventCursor is how far the event stream has been handled.
 type eventCursor struct {
 	newest int64 // stamp; 0 before the first event
+	oldest int64 // stamp of the first event
 	recent []eventKey
 	next   int // where in recent the next one goes, once it is full
 }
@@ -41,12 +42,12 @@ type eventKey struct {
 }
 
 // since is the stamp to reopen the stream at. Events that happen at the same
-// time may come in any order.
+// time may come in any order. What was before the first one, the list has shown.
 func (c *eventCursor) since() int64 {
 	if c.newest == 0 {
 		return 0
 	}
-	return c.newest - int64(time.Second)
+	return max(c.newest-int64(time.Second), c.oldest)
 }
 
 // isNew notes an event; it is false for one that a reopened stream repeats.
@@ -54,6 +55,9 @@ func (c *eventCursor) isNew(e engine.Event) bool {
 	key := eventKey{e.Time.UnixNano(), e.ID, e.Action}
 	if slices.Contains(c.recent, key) {
 		return false
+	}
+	if c.newest == 0 {
+		c.oldest = key.ns
 	}
 	c.newest = max(c.newest, key.ns)
 	if len(c.recent) < recentEvents {
@@ -106,12 +110,13 @@ func (w *watcher) handle(e engine.Event) {
 		// It is new: everything in its log is. Reading begins before it is
 		// started, so that it is known how to read it even if it is gone soon.
 		t = w.track(newSource(e.ID, e.Name, e.Attributes), -1)
-		t.fresh = true
+		t.fresh = e.Action == "create"
 		if t.follower != nil {
-			t.follower.ended, t.follower.unstarted = true, true
+			t.follower.ended, t.follower.unstarted = true, t.fresh
 		}
 		w.start(t)
 	}
+	t.told = time.Now()
 	switch e.Action {
 	case "create":
 		if w.settled {
@@ -266,6 +271,54 @@ func (w *watcher) reopen(limit time.Duration) (engine.EventStream, error) {
 	context.AfterFunc(w.ctx, func() { cancel(nil) })
 	w.reconcile(list)
 	return stream, nil
+}
+
+// listing is a list of the project's containers with the time it was asked for.
+type listing struct {
+	asked time.Time
+	rows  []engine.Container
+}
+
+// lateList takes a second list: an engine answers the request for its events a
+// moment before it tells of any, and what happens in that moment is told nowhere
+// else. What it shows counts once the events before it have come. A failure is
+// left to the event stream, which meets it too.
+func (w *watcher) lateList() <-chan listing {
+	out := make(chan listing, 1)
+	w.group.Go(func() error {
+		if err := sleep(w.ctx, listAgain); err != nil {
+			return nil
+		}
+		asked := time.Now()
+		rows, err := w.list(w.ctx)
+		if err == nil && sleep(w.ctx, eventDelay) == nil {
+			out <- listing{asked, rows}
+		}
+		return nil
+	})
+	return out
+}
+
+// missed applies what the second list shows of containers that no event has
+// told of since.
+func (w *watcher) missed(l listing) {
+	for _, c := range l.rows {
+		t := w.tracked[c.ID]
+		switch {
+		case t == nil:
+			t = w.track(SourceOf(c), -1)
+			w.start(t)
+		case !t.told.Before(l.asked):
+			continue
+		}
+		running := c.IsRunning() && c.State != engine.Restarting
+		switch {
+		case running && !t.running && !t.restarting:
+			w.began(t)
+		case !running && t.running && c.State != engine.Restarting:
+			w.died(t, time.Now(), c.ExitCode)
+		}
+	}
 }
 
 // reconcile applies what a list shows and no event has told.

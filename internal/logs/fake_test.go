@@ -25,6 +25,7 @@ type fake struct {
 	forgotten  int            // events before this one are not replayed
 	news       chan struct{}  // closed when anything changes
 	streams    int            // generation of event streams; raising it breaks them
+	muted      bool           // nothing is told
 	down       bool           // nothing answers
 	cutAfter   int            // break a log stream after so many messages; 0 for never
 	cuts       int            // how many more times
@@ -81,6 +82,9 @@ func (f *fake) create(service string, number int) string {
 
 // event records an event. The caller holds the lock.
 func (f *fake) event(b *box, action string, more map[string]string) {
+	if f.muted {
+		return
+	}
 	attributes := map[string]string{"name": b.row.Name}
 	for k, v := range b.row.Labels {
 		attributes[k] = v
@@ -144,6 +148,9 @@ func (f *fake) write(id string, lines ...string) {
 		}
 	})
 }
+
+// mute keeps events back for good.
+func (f *fake) mute(on bool) { f.change(func() { f.muted = on }) }
 
 // breakStreams ends every event stream; a fake that is down answers nothing.
 func (f *fake) breakStreams(down bool) {

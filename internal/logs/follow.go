@@ -22,6 +22,8 @@ const (
 	// eventDelay is how long the event of something that has been done may
 	// take, generously.
 	eventDelay = 100 * time.Millisecond
+	// listAgain is how long after the first list the second one is taken.
+	listAgain = time.Second
 	// maxDisputes is how many lists may contradict the events before the
 	// events are taken for lost.
 	maxDisputes = 20
@@ -118,6 +120,7 @@ type container struct {
 	fresh      bool // created while following and not started since
 	before     bool // in the list when following began and not started since
 	removed    bool
+	told       time.Time // when the last event of it came
 	// hold is until when somebody may start it, so that it is no time to end.
 	hold time.Time
 }
@@ -157,7 +160,7 @@ func (w *watcher) watch() error {
 	if w.ready != nil {
 		w.ready()
 	}
-	passed := w.untilPassed()
+	passed, late := w.untilPassed(), w.lateList()
 	for !w.done() || !w.confirmed() {
 		select {
 		case e, ok := <-stream.C:
@@ -168,6 +171,8 @@ func (w *watcher) watch() error {
 			if stream, err = w.reconnect(stream); err != nil {
 				return err
 			}
+		case l := <-late:
+			w.missed(l)
 		case v := <-w.verdicts:
 			w.judged(v)
 		case <-w.changed:

@@ -149,12 +149,48 @@ func TestAnEventThatIsRepeatedAfterABreakCountsOnce(t *testing.T) {
 		f := newFake()
 		id := f.create("web", 1)
 		f.start(id)
+		tick() // no two events have one time
 		r := follow(t, f, logs.Options{})
 		f.die(id, 1, engine.Exited)
 		tick()
 		f.breakStreams(false)
 		time.Sleep(5 * time.Second)
 		r.wantSequence(t, "web-1 exited with code 1")
+		r.end(t)
+	})
+}
+
+// An engine answers the request for its events before it tells of any.
+func TestEventsThatAnEngineKeepsToItselfAtFirstCostNoLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		waits := f.create("waits", 1)
+		r := follow(t, f, logs.Options{})
+		f.mute(true)
+		short := f.create("short", 1)
+		f.start(short)
+		f.start(waits)
+		long := f.create("long", 1)
+		f.start(long)
+		f.mute(false)
+		f.write(short, "one")
+		f.die(short, 3, engine.Exited)
+		f.write(waits, "two")
+		f.write(long, "three")
+		tick()
+		r.wantSequence(t, "short-1 | one", "short-1 exited with code 3")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for _, display := range []string{"waits-1", "long-1"} {
+			if got := r.texts(display); len(got) != 1 {
+				t.Errorf("%s: %v", display, got)
+			}
+		}
+		f.die(long, 4, engine.Exited)
+		tick()
+		if notes := r.noted(); len(notes) != 2 || notes[1].Code != 4 {
+			t.Errorf("notes: %v", notes)
+		}
 		r.end(t)
 	})
 }
@@ -184,6 +220,7 @@ func TestNothingIsAskedWhileNothingHappens(t *testing.T) {
 		}
 		f.create("web", 51)
 		r := follow(t, f, logs.Options{})
+		time.Sleep(2 * time.Second) // the second list has been taken
 		before := f.asked("")
 		time.Sleep(24 * time.Hour)
 		if after := f.asked(""); after != before {

@@ -80,7 +80,7 @@ func (f *follower) started() { f.event(func() { f.ended, f.unstarted = false, fa
 // tell of the exit unless the caller does.
 func (f *follower) died(n Note, again bool) (late bool) {
 	f.event(func() {
-		f.ended = !again
+		f.ended, f.unstarted = !again, false
 		switch {
 		case f.finished:
 			late = true

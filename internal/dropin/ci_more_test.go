@@ -35,7 +35,7 @@ func streamLines() []line {
 		{sh: "docker compose --ansi never up -d --force-recreate web 2>&1 | grep -c \"$(printf '\\033')\"", code: 1},
 		{sh: "COMPOSE_PROGRESS=quiet docker compose up -d", err: nothing},
 		{sh: "COMPOSE_STATUS_STDOUT=1 docker compose up -d", out: `Running`, err: nothing},
-		{sh: "docker compose events --json > events.log & p=$!; sleep 1; docker compose restart -t 1 web 2>/dev/null; sleep 1; kill -INT $p 2>/dev/null; jq -r 'select(.service==\"web\")|.action' < events.log | sort -u", out: `(?s)die.*start`},
+		{sh: "docker compose events --json > events.log & p=$!; sleep 1; docker compose restart -t 1 web 2>/dev/null; sleep 1; kill -INT $p 2>/dev/null; jq -r 'select(.service==\"web\")|.action' < events.log | sort -u", out: `(?s)die.*start`, cli: 25}, // that tells its plugin of the signal
 		{sh: "docker compose wait web > code & sleep 1; docker compose stop -t 5 web 2>/dev/null; wait $!; echo $?; grep -c . code", out: `\A0\n1\n\z`},
 		{sh: "timeout 60 docker compose up -d --wait && echo within", out: `\Awithin\n\z`},
 		{sh: "docker compose stop -t 5 web && docker compose up --no-color --no-log-prefix", until: "serving on", code: 130, out: `^serving on :8080$`},

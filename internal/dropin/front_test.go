@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -84,6 +85,17 @@ func newShell(t *testing.T, f front, name string, env ...string) *shell {
 	s.env = append(s.env, "DOCKER_CONFIG="+s.config, "COMPOSE_PROJECT_NAME="+s.project)
 	s.env = append(s.env, env...)
 	return s
+}
+
+// cliVersion is the Docker CLI's major version.
+func (s *shell) cliVersion() int {
+	s.t.Helper()
+	major, _, _ := strings.Cut(s.must("docker version --format '{{.Client.Version}}'"), ".")
+	version, err := strconv.Atoi(strings.TrimSpace(major))
+	if err != nil {
+		s.t.Fatalf("the Docker CLI's version: %v", err)
+	}
+	return version
 }
 
 // requireDocker skips the test where there is no Docker CLI.

@@ -17,6 +17,8 @@ type line struct {
 	out, err string
 	// until is text at which an attached command is interrupted.
 	until string
+	// cli is the Docker CLI's first version that does its part of it.
+	cli int
 }
 
 // slow is from when on a line's duration is logged.
@@ -30,6 +32,10 @@ const nothing = `\A\z`
 func (s *shell) play(lines []line) {
 	s.t.Helper()
 	for _, l := range lines {
+		if s.front == plugin && l.cli > s.cliVersion() {
+			s.t.Logf("left out, needs a Docker CLI of version %d or later: %s", l.cli, l.sh)
+			continue
+		}
 		start := time.Now()
 		var r result
 		if l.until != "" {

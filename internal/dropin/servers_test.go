@@ -145,9 +145,13 @@ func inImage(path string) string {
 // libraries are what the loader needs for a program; none for a static one.
 func libraries(path string) ([]string, error) {
 	ldd := exec.Command("ldd", path)
-	places, err := filepath.Glob(filepath.Join(unpacked(), "usr/lib/*-linux-gnu"))
-	if err != nil {
-		return nil, err
+	var places []string
+	for _, pattern := range []string{"usr/lib/*-linux-gnu", "lib/*-linux-gnu"} {
+		found, err := filepath.Glob(filepath.Join(unpacked(), pattern))
+		if err != nil {
+			return nil, err
+		}
+		places = append(places, found...)
 	}
 	ldd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(places, ":"))
 	out, err := ldd.CombinedOutput()

@@ -11,7 +11,8 @@
 #                         of Debian's suites stable and testing)
 #
 # and, as root, installs a C compiler, without which Go has no race detector,
-# git for builds from repositories, and ps, with which the engine answers `top`.
+# git for builds from repositories, ps, with which the engine answers `top`, and
+# jq and wget for the scripts of users that are played.
 # What cannot be had is said; the tests that need it skip themselves.
 set -euo pipefail
 # shellcheck source=testdata/setup/lib.sh
@@ -122,6 +123,9 @@ if is_root && is_debian; then
   command -v gcc >/dev/null || command -v clang >/dev/null || missing+=(gcc libc6-dev)
   command -v git >/dev/null || missing+=(git)
   command -v ps >/dev/null || missing+=(procps)
+  for program in jq wget; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
   if [ "${#missing[@]}" -gt 0 ]; then
     apt_install "${missing[@]}" || say "${missing[*]} cannot be had; tests that need them are skipped or fail"
   fi

@@ -23,26 +23,38 @@ func (p project) refused(word string, args ...string) {
 	}
 }
 
+// manifest asks a registry for what a tag or digest stands for.
+func manifest(t *testing.T, registry, name, reference string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry+"/v2/"+name+"/manifests/"+reference, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json")
+	request.Header.Add("Accept", "application/vnd.docker.distribution.manifest.v2+json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() }) // only read
+	return response
+}
+
+func inRegistry(t *testing.T, registry, name, reference string) bool {
+	t.Helper()
+	return manifest(t, registry, name, reference).StatusCode == http.StatusOK
+}
+
 func TestPublishFollowsTheVersionOfOCIItIsTold(t *testing.T) {
 	t.Parallel()
 	registry := testengine.Registry(t)
 	p := newProject(t, "services: {web: {image: IMAGE}}\n")
 	for version, want := range map[string]string{"1.0": "", "1.1": "application/vnd.docker.compose.project"} {
 		p.must("publish", "--oci-version", version, registry+"/shop:"+version)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry+"/v2/shop/manifests/"+version, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Accept", "application/vnd.oci.image.manifest.v1+json")
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var manifest struct{ MediaType, ArtifactType string }
-		err = json.NewDecoder(response.Body).Decode(&manifest)
-		_ = response.Body.Close() // it has been read
-		if err != nil || manifest.MediaType == "" || manifest.ArtifactType != want {
-			t.Errorf("version %s: %+v, %v", version, manifest, err)
+		var got struct{ MediaType, ArtifactType string }
+		err := json.NewDecoder(manifest(t, registry, "shop", version).Body).Decode(&got)
+		if err != nil || got.MediaType == "" || got.ArtifactType != want {
+			t.Errorf("version %s: %+v, %v", version, got, err)
 		}
 	}
 }
@@ -72,13 +84,18 @@ func TestPublishPinsImagesWhenTold(t *testing.T) {
 	defer testengine.Delete(t, "/images/"+image+"?force=1")
 	p.must("build")
 	for _, c := range []struct {
-		flags []string
-		want  bool
-	}{{nil, false}, {[]string{"--resolve-image-digests"}, true}} {
-		p.must(append(append([]string{"publish"}, c.flags...), registry+"/pinned")...)
-		got := p.must("-f", "oci://"+registry+"/pinned", "config", "--images")
-		if strings.Contains(got, image+"@sha256:") != c.want {
+		name           string
+		flags          []string
+		pinned, copied bool
+	}{{"plain", nil, false, false}, {"pinned", []string{"--resolve-image-digests"}, true, false}, {"app", []string{"--app"}, true, true}} {
+		p.must(append(append([]string{"publish"}, c.flags...), registry+"/"+c.name)...)
+		got := strings.TrimSpace(p.must("-f", "oci://"+registry+"/"+c.name, "config", "--images"))
+		digest, pinned := strings.CutPrefix(got, image+"@")
+		if pinned != c.pinned {
 			t.Errorf("publish %v: the image is %q", c.flags, got)
+		}
+		if copied := pinned && inRegistry(t, registry, c.name, digest); copied != c.copied {
+			t.Errorf("publish %v: the image is beside the artifact: %t", c.flags, copied)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berth-dev/berth/internal/testengine"
 )
@@ -77,20 +78,21 @@ services:
   web: {image: IMAGE, command: ["sh", "-c", "`+loop+`"]}
 `)
 	p.must("up", "-d")
-	pauses := func() int {
-		return strings.Count(p.must("events", "--since", "10m", "--until", "0s"), "container pause")
-	}
-	commit := func(flags ...string) {
-		t.Helper()
+	watch := testengine.WatchProject(t, p.name)
+	for _, flags := range [][]string{{"--pause=false"}, nil} {
 		id := strings.TrimSpace(p.must(append(append([]string{"commit"}, flags...), "web")...))
 		testengine.Delete(t, "/images/"+id+"?force=1")
 	}
-	commit("--pause=false")
-	if n := pauses(); n != 0 {
-		t.Errorf("paused %d times with --pause=false", n)
+	var told []string
+	for deadline := time.Now().Add(patience); len(told) < 3 && time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		told = nil
+		for _, e := range watch.Events() {
+			if e.Action == "commit" || e.Action == "pause" {
+				told = append(told, e.Action)
+			}
+		}
 	}
-	commit()
-	if n := pauses(); n != 1 {
-		t.Errorf("paused %d times by default", n)
+	if want := []string{"commit", "pause", "commit"}; !slices.Equal(told, want) {
+		t.Errorf("without and with a pause the engine told %v, want %v", told, want)
 	}
 }

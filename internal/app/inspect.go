@@ -279,8 +279,8 @@ func published(c engine.Container) string {
 	if len(out) == 0 {
 		return "it publishes none"
 	}
-	sort.Strings(out)
-	return "it publishes " + strings.Join(out, ", ")
+	sort.Strings(out) // each is there once for each address that it is published at
+	return "it publishes " + strings.Join(slices.Compact(out), ", ")
 }
 
 // TopEntry is the processes of one container.

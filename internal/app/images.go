@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/platforms"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -161,40 +162,48 @@ func shortID(id string) string {
 // imageWork decides per image what its service's policy asks for.
 func (a *App) imageWork(ctx context.Context, s *upState, refs []string) (imageWork, error) {
 	p, sep := s.loaded.Project, separator(s.request.Project)
-	images, err := withTagTimes(ctx, s, sep)
+	images, err := withDetails(ctx, s, sep)
 	if err != nil {
 		return imageWork{}, err
 	}
 	builders := buildersOf(p, sep, s.request)
 	var w imageWork
-	at := map[string]int{} // in w.pull
+	at := map[[2]string]int{} // in w.pull, by reference and platform
 	for _, name := range sortedKeys(p.Services) {
 		svc := p.Services[name]
 		if svc.Provider != nil {
 			continue
 		}
 		ref := desired.ImageName(p, svc, sep)
-		image, local := images[ref]
-		todo, err := decideImage(svc, image, local, builders[ref], s.request)
+		image, here := images[ref]
+		fits, err := isFor(svc, image, here)
+		if err != nil {
+			return w, err
+		}
+		todo, err := decideImage(svc, image, here && fits, builders[ref], s.request)
 		var missing *missingImage
 		switch {
 		case errors.As(err, &missing):
+			if here {
+				missing.text = fmt.Sprintf("image %s is here for %s only, and may neither be pulled nor built for %s", ref, strings.Join(image.Platforms(), ", "), svc.Platform)
+			}
 			w.missing = append(w.missing, plan.Problem{Where: "services." + name + "." + missing.key, Text: missing.text})
 		case err != nil:
 			return w, err
 		case todo.build:
 			w.build = append(w.build, name)
 		case todo.pull:
-			if _, ok := at[ref]; !ok {
-				at[ref] = len(w.pull)
-				w.pull = append(w.pull, pull{ref: ref, service: name, platform: svc.Platform})
+			key := [2]string{ref, pullPlatform(p, svc)}
+			if _, ok := at[key]; !ok {
+				at[key] = len(w.pull)
+				w.pull = append(w.pull, pull{ref: ref, service: name, platform: key[1]})
 			}
-			w.pull[at[ref]].merge(todo, builders[ref])
+			w.pull[at[key]].merge(todo, builders[ref])
 		}
 	}
 	for _, ref := range refs {
 		if _, local := images[ref]; !local && !isServiceImage(p, ref, sep) {
-			w.pull = append(w.pull, pull{ref: ref})
+			w.pull = append(w.pull, pull{ref: ref, platform: pullPlatform(p, types.ServiceConfig{})})
 		}
 	}
 	return w.withoutBuilt(p, sep), nil
@@ -231,18 +240,48 @@ func buildersOf(p *types.Project, separator string, r UpRequest) map[string][]st
 	return builders
 }
 
-// withTagTimes are the images that are here; those of services with a policy of
-// a certain age are inspected where the list has not told when they were tagged.
-func withTagTimes(ctx context.Context, s *upState, separator string) (map[string]engine.Image, error) {
+// pullPlatform is the platform that a service's image is pulled for: its own or
+// that of DOCKER_DEFAULT_PLATFORM, which may stand in the env file; empty for
+// the engine's.
+func pullPlatform(p *types.Project, svc types.ServiceConfig) string {
+	if svc.Platform != "" {
+		return svc.Platform
+	}
+	return p.Environment["DOCKER_DEFAULT_PLATFORM"]
+}
+
+// isFor tells whether an image that is here is one for the service's platform.
+func isFor(svc types.ServiceConfig, image engine.Image, here bool) (bool, error) {
+	if !here || svc.Platform == "" || image.OS == "" {
+		return true, nil
+	}
+	wanted, err := platforms.Parse(svc.Platform)
+	if err != nil {
+		return false, fmt.Errorf("services.%s.platform: %q is no platform such as linux/arm64", svc.Name, svc.Platform)
+	}
+	matcher := platforms.NewMatcher(wanted)
+	for _, name := range image.Platforms() {
+		if got, err := platforms.Parse(name); err == nil && matcher.Match(got) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// withDetails are the images that are here. A list tells neither when an image
+// was tagged, by which a policy of a certain age goes, nor the platform it is
+// for: those of services that ask for the one or the other are inspected.
+func withDetails(ctx context.Context, s *upState, separator string) (map[string]engine.Image, error) {
 	p, images := s.loaded.Project, s.actual.Images
 	var ask []string
 	for _, name := range sortedKeys(p.Services) {
 		svc := p.Services[name]
-		if policy, _, err := policyOf(svc, s.request); err != nil || policy != types.PullPolicyRefresh {
-			continue // decideImage reports what is wrong with it
-		}
 		ref := desired.ImageName(p, svc, separator)
-		if image, local := images[ref]; local && image.LastTagged.IsZero() && svc.Image != "" && !contains(ask, ref) {
+		image, here := images[ref]
+		policy, _, err := policyOf(svc, s.request)
+		// decideImage reports what is wrong with a policy.
+		byAge := err == nil && policy == types.PullPolicyRefresh && svc.Image != "" && image.LastTagged.IsZero()
+		if here && (byAge || svc.Platform != "" && image.OS == "") && !contains(ask, ref) {
 			ask = append(ask, ref)
 		}
 	}

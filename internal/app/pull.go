@@ -276,29 +276,30 @@ func (a *App) pullList(ctx context.Context, e Engine, loaded *project.Loaded, r 
 	p, sep := loaded.Project, separator(r.Project)
 	builders := buildersOf(p, sep, UpRequest{})
 	var list []pull
-	seen := map[string]bool{}
+	seen := map[[2]string]bool{}
 	for _, name := range sortedKeys(p.Services) {
 		svc := p.Services[name]
-		if svc.Provider != nil || seen[svc.Image] {
+		key := [2]string{svc.Image, pullPlatform(p, svc)}
+		if svc.Provider != nil || seen[key] {
 			continue
 		}
 		if why := whyNotPulled(svc, local, len(builders[svc.Image]) > 0, r); why != "" {
 			a.status(event.Service, name, name, event.Skipped, event.Done, why)
 			continue
 		}
-		seen[svc.Image] = true
+		seen[key] = true
 		policy, _, err := svc.GetPullPolicy()
 		if err != nil {
 			return nil, fmt.Errorf("services.%s.pull_policy: %w", name, err)
 		}
 		list = append(list, pull{
-			ref: svc.Image, service: name, platform: svc.Platform, stamp: policy == types.PullPolicyRefresh,
+			ref: svc.Image, service: name, platform: key[1], stamp: policy == types.PullPolicyRefresh,
 			keep: r.IgnorePullFailures || len(builders[svc.Image]) > 0,
 		})
 	}
 	for _, ref := range imageRefs(p, sep) {
 		if _, here := local[ref]; !here && !isServiceImage(p, ref, sep) {
-			list = append(list, pull{ref: ref, keep: r.IgnorePullFailures})
+			list = append(list, pull{ref: ref, platform: pullPlatform(p, types.ServiceConfig{}), keep: r.IgnorePullFailures})
 		}
 	}
 	return list, nil

@@ -63,6 +63,19 @@ type Image struct {
 	HasHealth    bool     // the image declares a health check; only from an inspection
 }
 
+// Platforms are those the image is here for, as os/arch[/variant]; none where
+// it has not been inspected.
+func (i Image) Platforms() []string {
+	if i.OS == "" {
+		return nil
+	}
+	name := i.OS + "/" + i.Architecture
+	if i.Variant != "" {
+		name += "/" + i.Variant
+	}
+	return []string{name}
+}
+
 // PullOptions tell how to pull an image.
 type PullOptions struct {
 	Platform string // os/arch[/variant]; empty for the engine's own

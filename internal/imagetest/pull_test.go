@@ -168,13 +168,50 @@ func TestPlatformsAreAskedFor(t *testing.T) {
 	f.publishIndex("multi", "1", "amd64", "arm64")
 	f.write("compose.yaml", "services:\n  web: {image: REG/multi:1, platform: linux/arm64}\n")
 	f.must("pull")
-	var image struct{ Architecture string }
-	testengine.Get(t, "/images/"+f.fill("REG/multi:1")+"/json", &image)
-	if image.Architecture != "arm64" {
-		t.Errorf("the image is for %s", image.Architecture)
-	}
+	f.isFor("REG/multi:1", "arm64")
+	f.env = append(f.env, "DOCKER_DEFAULT_PLATFORM=linux/amd64")
+	f.write("compose.yaml", "services:\n  web: {image: REG/multi:1}\n")
+	f.must("pull")
+	f.isFor("REG/multi:1", "amd64")
 	f.write("compose.yaml", "services:\n  web: {image: REG/multi:1, platform: linux/s390x}\n")
 	f.fails([]string{"service web: pull image REG/multi:1: ", "no matching manifest for linux/s390x"}, "pull")
+}
+
+// An image for another platform is as good as none.
+func TestAnImageForAnotherPlatformIsPulledOrBuiltAnew(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.publishIndex("multi", "1", "amd64", "arm64")
+	f.write("compose.yaml", "services:\n  web: {image: REG/multi:1, command: x}\n")
+	f.must("create")
+	f.isFor("REG/multi:1", "amd64")
+	f.write("compose.yaml", "services:\n  web: {image: REG/multi:1, command: x, platform: linux/arm64}\n")
+	f.fails([]string{"services.web.image: image REG/multi:1 is here for linux/amd64 only, and may neither be pulled nor built for linux/arm64"},
+		"create", "--pull", "never")
+	f.must("create")
+	f.isFor("REG/multi:1", "arm64")
+	f.lacks(f.must("create"), "Pulling")
+
+	f.write("Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+	f.write("compose.yaml", "services:\n  web: {image: REG/own:1, build: ., command: x, pull_policy: build}\n  other: {build: ., command: x}\n")
+	f.env = append(f.env, "DOCKER_DEFAULT_PLATFORM=linux/arm64")
+	f.must("create")
+	f.isFor("REG/own:1", "arm64")
+	f.isFor(f.name+"-other", "arm64")
+	f.env = append(f.env, "DOCKER_DEFAULT_PLATFORM=linux/amd64")
+	f.must("create")
+	f.isFor(f.name+"-other", "amd64")
+	f.lacks(f.must("create", "other"), "Building")
+}
+
+// isFor checks the architecture of an image on the engine.
+func (f *fixture) isFor(ref, architecture string) {
+	f.t.Helper()
+	var image struct{ Architecture string }
+	testengine.Get(f.t, "/images/"+f.fill(ref)+"/json", &image)
+	if image.Architecture != architecture {
+		f.t.Errorf("%s is for %s, want %s", ref, image.Architecture, architecture)
+	}
 }
 
 func TestPullFollowsDependenciesOnlyWhenAsked(t *testing.T) {

@@ -135,10 +135,8 @@ func listHashes(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) 
 			return nil, s.explain(err)
 		}
 	}
-	for _, name := range p.ServiceNames() {
-		if p.Services[name], err = s.platformed(p, p.Services[name]); err != nil {
-			return nil, err
-		}
+	if err := s.platformed(p); err != nil {
+		return nil, err
 	}
 	s.skipEnv = s.opts.NoEnvResolution
 	if p, err = s.resolved(p); err != nil {
@@ -153,24 +151,6 @@ func listHashes(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) 
 		fmt.Fprintf(&buf, "%s %s\n", name, hash)
 	}
 	return buf.Bytes(), nil
-}
-
-// platformed gives a built service without a platform that of DOCKER_DEFAULT_PLATFORM,
-// which must be one that it is built for.
-func (s *session) platformed(p *types.Project, service types.ServiceConfig) (types.ServiceConfig, error) {
-	platform := p.Environment["DOCKER_DEFAULT_PLATFORM"]
-	if service.Build == nil || platform == "" {
-		return service, nil
-	}
-	if all := service.Build.Platforms; len(all) > 0 && !slices.Contains(all, platform) {
-		return service, s.sources.located(wrong("add it there or unset the variable", fmt.Sprintf(
-			"service %q build.platforms does not support value set by DOCKER_DEFAULT_PLATFORM: %s", service.Name, platform),
-			"services", service.Name, "build", "platforms"))
-	}
-	if service.Platform == "" {
-		service.Platform = platform
-	}
-	return service, nil
 }
 
 // listVariables prints the variables that the files use, with their defaults.

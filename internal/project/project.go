@@ -10,7 +10,9 @@ package project
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -91,6 +93,9 @@ func Load(ctx context.Context, opts Options) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.platformed(project); err != nil {
+		return nil, err
+	}
 	return &Loaded{
 		Project:     project,
 		Warnings:    s.warnings.texts,
@@ -99,6 +104,31 @@ func Load(ctx context.Context, opts Options) (*Loaded, error) {
 		Environment: s.set.env,
 		sources:     s.sources,
 	}, nil
+}
+
+// platformed gives built services without a platform that of
+// DOCKER_DEFAULT_PLATFORM, which must be one that they are built for.
+func (s *session) platformed(p *types.Project) error {
+	platform := p.Environment["DOCKER_DEFAULT_PLATFORM"]
+	if platform == "" {
+		return nil
+	}
+	for _, name := range p.ServiceNames() {
+		service := p.Services[name]
+		if service.Build == nil {
+			continue
+		}
+		if all := service.Build.Platforms; len(all) > 0 && !slices.Contains(all, platform) {
+			return s.sources.located(wrong("add it there or unset the variable", fmt.Sprintf(
+				"service %q build.platforms does not support value set by DOCKER_DEFAULT_PLATFORM: %s", name, platform),
+				"services", name, "build", "platforms"))
+		}
+		if service.Platform == "" {
+			service.Platform = platform
+			p.Services[name] = service
+		}
+	}
+	return nil
 }
 
 // Where returns where a key of the merged model is written: the file as shown to

@@ -195,6 +195,24 @@ func TestEventsThatAnEngineKeepsToItselfAtFirstCostNoLine(t *testing.T) {
 	})
 }
 
+// An engine lists a container a moment before it knows it by its ID.
+func TestAContainerThatTheEngineDeniesWhileItIsMadeLosesNoLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		id := f.create("web", 1)
+		deny := func(denied bool) { f.change(func() { f.vanish[id] = denied }) }
+		deny(true)
+		r := follow(t, f, logs.Options{})
+		deny(false)
+		f.start(id)
+		f.write(id, "one")
+		f.die(id, 3, engine.Exited)
+		tick()
+		r.wantSequence(t, "web-1 | one", "web-1 exited with code 3")
+		r.end(t)
+	})
+}
+
 func TestALostEngineIsNamedWithinFifteenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()

@@ -244,6 +244,11 @@ func (f *follower) catchUp(ctx context.Context, now state) (gone bool, err error
 	case f.out.failure() != nil:
 		return false, errSink
 	case errors.Is(err, engine.ErrNotFound):
+		// An engine may deny a container that it is still making: gone is what
+		// the events say, or what has been read once.
+		if !f.ready && !f.snapshot().gone {
+			return false, nil
+		}
 		return true, f.finishLine()
 	case isRefusal(err):
 		return false, f.refused(err)

@@ -111,7 +111,7 @@ func newKill(s *session, runF run[app.ServicesRequest]) *cobra.Command {
   berth kill -s SIGHUP web`,
 	}, &r, runF.or(direct(s, "kill", killer.Kill)))
 	cmd.Flags().StringVarP(&r.Signal, "signal", "s", "SIGKILL", "Signal to send")
-	cmd.Flags().BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Include containers of services that the files do not have, and remove them")
+	cmd.Flags().BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Include containers of services that the files do not have")
 	return cmd
 }
 

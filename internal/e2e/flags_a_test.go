@@ -81,6 +81,24 @@ func TestCommandsGetATerminalUnlessTheyAreNotTo(t *testing.T) {
 	}
 }
 
+func TestRunGivesTheTerminalItIsToldToThoughItsOutputIsPiped(t *testing.T) {
+	p := newProject(t, idle)
+	terminal, input, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	defer input.Close()
+	for line, want := range map[string]string{"run --rm -t web tty": "/dev/pts/", "run --rm web tty": "not a tty"} {
+		command := p.command(strings.Fields(line)...)
+		command.Stdin = input
+		out, _ := command.Output() // tty(1) fails without a terminal
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%s: %q", line, out)
+		}
+	}
+}
+
 // Where containers may be privileged the process has more capabilities than
 // otherwise; elsewhere it cannot have them and does not start.
 func TestExecAsksForPrivileges(t *testing.T) {

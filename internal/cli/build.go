@@ -86,5 +86,6 @@ func addBuildFlags(flags *pflag.FlagSet, r *app.BuildRequest, progress *string) 
 	flags.Bool("force-rm", true, accepted)
 	flags.Bool("no-rm", false, accepted)
 	flags.Bool("parallel", true, accepted)
-	hide(flags, "progress", "compress", "force-rm", "no-rm", "parallel")
+	hide(flags, "compress", "force-rm", "no-rm", "parallel")
+	deprecate(flags, "progress", "give it before the command")
 }

@@ -143,15 +143,72 @@ func (s *session) completeFlags(root *cobra.Command) {
 		"file": files, "project-directory": folders, "profile": profiles, "project-name": s.completeProjects,
 		"ansi": words("auto", "never", "always"), "progress": words("auto", "tty", "plain", "json", "quiet"),
 	})
-	for _, cmd := range root.Commands() {
+	s.completeCommandFlags(root)
+}
+
+func (s *session) completeCommandFlags(parent *cobra.Command) {
+	for _, cmd := range parent.Commands() {
+		s.completeCommandFlags(cmd)
 		s.flagValues(cmd, map[string]cobra.CompletionFunc{
 			"index": s.completeIndex, "attach": s.completeServices, "no-attach": s.completeServices, "exit-code-from": s.completeServices,
 			"scale": s.completeScale, "pull": words("always", "missing", "never", "build", "policy"),
 			"policy": words("missing", "always"), "rmi": words("local", "all"), "protocol": words("tcp", "udp"),
-			"status": words("created", "running", "paused", "restarting", "removing", "exited", "dead"),
-			"signal": words("SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"),
+			"status":   words(containerStates()...),
+			"signal":   words("SIGHUP", "SIGINT", "SIGKILL", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2"),
+			"progress": words("auto", "tty", "plain", "json", "quiet"), "oci-version": words("1.0", "1.1"),
+			"format": words(formats(cmd.Name())...), "filter": filters(cmd.Name()),
 		})
 	}
+}
+
+// formats are the values of a command's --format.
+func formats(command string) []string {
+	switch command {
+	case "config", "generate":
+		return []string{"yaml", "json"}
+	case "version":
+		return []string{"pretty", "json"}
+	case "logs", "plan":
+		return []string{"text", "json"}
+	case "viz":
+		return []string{"text", "dot", "mermaid"}
+	}
+	return []string{"table", "json"}
+}
+
+// filters completes a command's --filter. What follows the equals sign of a name
+// is a pattern, of which nothing is known.
+func filters(command string) cobra.CompletionFunc {
+	if command == "ls" {
+		return cobra.FixedCompletions([]string{"name="}, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
+	}
+	var values []string
+	for _, state := range containerStates() {
+		values = append(values, "status="+state)
+	}
+	return words(values...)
+}
+
+// containerStates are what ps can be narrowed to.
+func containerStates() []string {
+	return []string{"created", "running", "paused", "restarting", "removing", "exited", "dead"}
+}
+
+// addCompletion adds the command that writes the shells' completion scripts, with
+// how to install each.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	call, word := completion.CommandPath(), root.Name()
+	completion.Example = strings.Join([]string{
+		"  " + call + " bash > /etc/bash_completion.d/" + word,
+		"  " + call + " fish > ~/.config/fish/completions/" + word + ".fish",
+		"  " + call + " powershell >> $PROFILE",
+		"  " + call + ` zsh > "${fpath[1]}/_` + word + `"`,
+	}, "\n")
 }
 
 // flagValues sets completions for those flags that a command has as strings.

@@ -40,6 +40,15 @@ func TestCompletionOffersWhatTheProjectHas(t *testing.T) {
 		{"down --rmi _", []string{"local", "all"}},
 		{"--progress _", []string{"auto", "tty", "plain", "json", "quiet"}},
 		{"pull --policy _", []string{"missing", "always"}},
+		{"config --format _", []string{"yaml", "json"}},
+		{"ps --format _", []string{"table", "json"}},
+		{"version --format _", []string{"pretty", "json"}},
+		{"logs --format _", []string{"text", "json"}},
+		{"alpha viz --format _", []string{"text", "dot", "mermaid"}},
+		{"build --progress _", []string{"auto", "tty", "plain", "json", "quiet"}},
+		{"ls --filter _", []string{"name="}},
+		{"ps --filter _", []string{"status=created", "status=running", "status=paused", "status=restarting", "status=removing", "status=exited", "status=dead"}},
+		{"publish --oci-version _", []string{"1.0", "1.1"}},
 		{"up --det", []string{"--detach"}},
 		{"--prof", []string{"--profile"}},
 		{"unp", []string{"unpause"}},
@@ -78,6 +87,18 @@ func TestCompletionAsksAboutTheProjectOfTheCommandLine(t *testing.T) {
 	}
 	if got := w.last(t).(app.ConfigRequest); !got.Profiles {
 		t.Errorf("request: %+v", got)
+	}
+}
+
+func TestCompletionTellsHowEachScriptIsInstalled(t *testing.T) {
+	w := newWorld(t, "completion", "--help")
+	if code := w.run(); code != 0 {
+		t.Fatalf("exit code %d: %s", code, w.stderr.String())
+	}
+	for _, shell := range []string{"bash >", "zsh >", "fish >", "powershell >>"} {
+		if !strings.Contains(w.stdout.String(), "\n  berth completion "+shell) {
+			t.Errorf("nothing on %q in:\n%s", shell, w.stdout.String())
+		}
 	}
 }
 

@@ -33,7 +33,8 @@ volumes and images stay unless asked for. With -p no Compose file is needed.`,
 	addTimeout(flags, &r.Timeout, "Seconds a container gets to stop by itself")
 	addLockTimeout(flags, &r.LockTimeout)
 	addTakeOver(flags, &r.TakeOver)
-	alias(flags, map[string]string{"volume": "volumes"})
+	flags.BoolVar(&r.Volumes, "volume", false, "Same as --volumes")
+	deprecate(flags, "volume", "use --volumes")
 
 	runF = runF.or(direct(s, "down", downer.Down))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

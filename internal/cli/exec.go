@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -40,6 +41,21 @@ func (f *ttyFlags) wanted(cmd *cobra.Command, s *session) (bool, error) {
 	// give it where there is no terminal.
 	t, err := s.term()
 	return t.InTTY && t.OutTTY, err
+}
+
+// ordered tells whether run has to give a terminal. Its -t, unlike exec's, is an
+// order: as with docker compose, input that is passed on must come from a
+// terminal then.
+func (f *ttyFlags) ordered(cmd *cobra.Command, s *session) (bool, error) {
+	wanted, err := f.wanted(cmd, s)
+	if err != nil || !f.tty || !cmd.Flags().Changed("tty") {
+		return wanted, err
+	}
+	t, err := s.term()
+	if err == nil && f.interactive && !t.InTTY {
+		err = errors.New("the input device is not a TTY: leave out -t, or pass no input with -i=false")
+	}
+	return true, err
 }
 
 func newExec(s *session, runF run[app.ExecRequest]) *cobra.Command {

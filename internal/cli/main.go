@@ -79,6 +79,7 @@ func (s *session) finish(ctx context.Context, err error) int {
 		err = &usageError{text: usage.Text, line: usageLine(s.running)}
 	}
 	v := judge(err)
+	s.debug("exit code %d", v.code)
 	if !v.quiet {
 		s.report(err, v)
 	}

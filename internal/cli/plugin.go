@@ -80,7 +80,7 @@ func parsePluginCall(word string, args []string) (inv invocation, ok bool) {
 		name:   "docker " + word,
 		args:   append(keep, rest[1:]...),
 		docker: d.connection(flags),
-		debug:  d.debug,
+		debug:  d.talkative(),
 	}, true
 }
 
@@ -100,9 +100,12 @@ func (d *dockerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&d.TLSCACert, "tlscacert", d.TLSCACert, "Trust only certificates signed by this CA")
 	flags.StringVar(&d.TLSCert, "tlscert", d.TLSCert, "Path to the TLS certificate")
 	flags.StringVar(&d.TLSKey, "tlskey", d.TLSKey, "Path to the TLS key")
-	flags.BoolVarP(&d.debug, "debug", "D", d.debug, "Show more about what goes wrong")
-	flags.StringVarP(&d.logLevel, "log-level", "l", d.logLevel, "Accepted for docker's sake: debug shows more, the others change nothing")
+	flags.BoolVarP(&d.debug, "debug", "D", d.debug, "Tell on standard error which files, settings and engine are used")
+	flags.StringVarP(&d.logLevel, "log-level", "l", d.logLevel, "Accepted for docker's sake: debug is the same as --debug, the others change nothing")
 }
+
+// talkative tells whether more is to be said than usually.
+func (d *dockerFlags) talkative() bool { return d.debug || strings.EqualFold(d.logLevel, "debug") }
 
 // connection is what the flags say about the engine. As with docker, giving
 // --tlsverify at all asks for TLS.

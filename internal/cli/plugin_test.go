@@ -24,7 +24,7 @@ func TestCallsAsDockersPluginAreToldFromCallsByHand(t *testing.T) {
 		{"docker-compose --context c --host=h -D compose -f x up", invocation{
 			name: "docker compose", args: []string{"-f", "x", "up"}, docker: Connection{Context: "c", Host: "h"}, debug: true}},
 		{"docker-compose -Hh -l debug --config d compose ps", invocation{
-			name: "docker compose", args: []string{"ps"}, docker: Connection{Host: "h", ConfigDir: "d"}}},
+			name: "docker compose", args: []string{"ps"}, docker: Connection{Host: "h", ConfigDir: "d"}, debug: true}},
 		{"docker-compose --tlsverify=false --tlscacert a --tlscert b --tlskey c compose ps", invocation{
 			name: "docker compose", args: []string{"ps"}, docker: Connection{TLS: true, TLSCACert: "a", TLSCert: "b", TLSKey: "c"}}},
 		{"docker-compose __complete compose up --", invocation{name: "docker compose", args: []string{"__complete", "up", "--"}}},

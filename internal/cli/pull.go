@@ -21,9 +21,10 @@ func newPull(s *session, runF run[app.PullRequest]) *cobra.Command {
 	flags.BoolVar(&r.IncludeDeps, "include-deps", false, "Pull for the services it depends on as well")
 	flags.StringVar(&r.Policy, "policy", "", `Which images to pull ("missing" or "always")`)
 	flags.BoolVarP(&r.Quiet, "quiet", "q", false, "Do not show progress")
-	flags.Bool("parallel", true, "Accepted for the sake of old scripts; has no effect")
-	flags.Bool("no-parallel", true, "Accepted for the sake of old scripts; has no effect")
-	hide(flags, "parallel", "no-parallel")
+	for _, old := range []string{"parallel", "no-parallel"} {
+		flags.Bool(old, true, "Accepted for the sake of old scripts; has no effect")
+		deprecate(flags, old, "it has no effect")
+	}
 
 	runF = runF.or(direct(s, "pull", puller.Pull))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -256,10 +256,12 @@ func TestRunFlagsBecomeItsRequest(t *testing.T) {
 	shell := "sh"
 	checkRequests(t, newRun, []requestCase[app.RunRequest]{
 		{line: "run web", want: app.RunRequest{Service: "web", Interactive: true}},
-		{line: "run --rm -it web sh -c true", want: app.RunRequest{Service: "web", Command: []string{"sh", "-c", "true"}, Interactive: true, Remove: true}},
+		{line: "run --rm -i web sh -c true", want: app.RunRequest{Service: "web", Command: []string{"sh", "-c", "true"}, Interactive: true, Remove: true}},
 		{line: "run --no-TTY web", want: app.RunRequest{Service: "web", Interactive: true}},
+		{line: "run -t -i=false web", want: app.RunRequest{Service: "web", TTY: true}},
+		{line: "run -dt -i=false web", want: app.RunRequest{Service: "web", Detach: true, TTY: true}},
 		{line: "run -d --name x -p 80:80 -v a:/a --volumes b:/b -l k=v --labels k2=v --entrypoint sh web", want: app.RunRequest{
-			Service: "web", Detach: true, Name: "x", Publish: []string{"80:80"}, Volumes: []string{"a:/a", "b:/b"}, Labels: []string{"k=v", "k2=v"}, Entrypoint: &shell}},
+			Service: "web", Detach: true, Interactive: true, Name: "x", Publish: []string{"80:80"}, Volumes: []string{"a:/a", "b:/b"}, Labels: []string{"k=v", "k2=v"}, Entrypoint: &shell}},
 		{line: "run -T -P --build --cap-add A --cap-drop B --env-from-file f -e X=1 --no-deps --pull never -q --quiet-build --quiet-pull --remove-orphans --use-aliases -u me -w /d web", want: app.RunRequest{
 			Service: "web", Interactive: true, ServicePorts: true, Build: true, CapAdd: []string{"A"}, CapDrop: []string{"B"}, EnvFiles: []string{"f"},
 			Env: []string{"X=1"}, NoDeps: true, Pull: "never", Quiet: true, QuietBuild: true, QuietPull: true, RemoveOrphans: true, UseAliases: true,

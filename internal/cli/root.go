@@ -27,6 +27,7 @@ func newRoot(s *session) *cobra.Command {
 	root := newBareRoot(s)
 	s.register(root, nil)
 	s.completeFlags(root)
+	addCompletion(root)
 	refuseUnknownTopics(root)
 	return root
 }
@@ -227,6 +228,7 @@ func (s *session) prepare(cmd *cobra.Command, _ []string) error {
 	s.flags.parsed(cmd.Root().Flags())
 	s.running = cmd
 	if _, ok := cmd.Annotations[usesProject]; !ok {
+		s.warnOfDeprecated(cmd)
 		return nil
 	}
 	for _, name := range []string{"force", "yes"} {
@@ -234,7 +236,13 @@ func (s *session) prepare(cmd *cobra.Command, _ []string) error {
 			s.answerFlag = "--" + name
 		}
 	}
-	return s.loadSettings()
+	if err := s.loadSettings(); err != nil {
+		return err
+	}
+	// Only now is it known whether colours are wanted.
+	s.warnOfDeprecated(cmd)
+	s.debugProject(s.project())
+	return nil
 }
 
 // command fills in what all commands about projects have in common.

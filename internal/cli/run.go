@@ -45,7 +45,7 @@ with the command's exit code.`,
 		if err := checkRun(cmd, &r); err != nil {
 			return err
 		}
-		wanted, err := tty.wanted(cmd, s)
+		wanted, err := tty.ordered(cmd, s)
 		if err != nil {
 			return err
 		}
@@ -57,8 +57,7 @@ with the command's exit code.`,
 		}
 		r.DryRun = s.flags.dryRun
 		r.Project, r.Service, r.Command = s.project(), args[0], args[1:]
-		r.TTY = wanted && !r.Detach
-		r.Interactive = tty.interactive && !r.Detach
+		r.TTY, r.Interactive = wanted, tty.interactive
 		if err := s.orphans(cmd, &r.RemoveOrphans, nil); err != nil {
 			return err
 		}
@@ -99,7 +98,7 @@ func checkRun(cmd *cobra.Command, r *app.RunRequest) error {
 }
 
 func runRun(ctx context.Context, s *session, use runner, r app.RunRequest) error {
-	c := s.console(r.TTY, r.Interactive)
+	c := s.console(r.TTY && !r.Detach, r.Interactive && !r.Detach)
 	code, err := use.Run(ctx, r, c.streams(ctx), app.Control{
 		Faster:  s.interrupts.Faster(),
 		Signals: s.interrupts.Forward(),

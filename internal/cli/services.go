@@ -111,7 +111,7 @@ func newKill(s *session, runF run[app.ServicesRequest]) *cobra.Command {
   berth kill -s SIGHUP web`,
 	}, &r, runF.or(direct(s, "kill", killer.Kill)))
 	cmd.Flags().StringVarP(&r.Signal, "signal", "s", "SIGKILL", "Signal to send")
-	cmd.Flags().BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Include containers of services that the files do not have, and remove them")
+	cmd.Flags().BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Include containers of services that the files do not have")
 	return cmd
 }
 
@@ -144,7 +144,7 @@ func newRm(s *session, runF run[app.ServicesRequest]) *cobra.Command {
 given. Asks first unless -f is given.`,
 		Example: `  berth rm -f
   berth rm -fsv worker       stop it, then remove it with its anonymous volumes`,
-	}, &r, runF.or(direct(s, "rm", remover.Remove)))
+	}, &r, runF.or(shown(s, "rm", runRm)))
 	flags := cmd.Flags()
 	flags.BoolVarP(&r.Force, "force", "f", false, "Do not ask")
 	flags.BoolVarP(&r.Stop, "stop", "s", false, "Stop the containers first")
@@ -154,6 +154,14 @@ given. Asks first unless -f is given.`,
 	addTakeOver(flags, &r.TakeOver)
 	alias(flags, map[string]string{"volume": "volumes"})
 	return cmd
+}
+
+func runRm(ctx context.Context, s *session, use remover, r app.ServicesRequest) error {
+	if r.Force {
+		s.answer = s.goAhead
+		r.Force = false // so that there is a question, which says what is removed
+	}
+	return use.Remove(ctx, r)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

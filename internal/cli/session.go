@@ -27,6 +27,8 @@ type session struct {
 	terminal *ui.Terminal
 	// answerFlag answers the running command's question beforehand: --yes.
 	answerFlag string
+	// answer, where a flag has given it, is taken in place of the terminal's.
+	answer func(question string) (bool, error)
 	// foreground says that the command stays after its changes and shows more.
 	foreground bool
 
@@ -122,6 +124,7 @@ func (s *session) appOptions() (app.Options, error) {
 func (s *session) openEngine() (app.Engine, error) {
 	e, err := s.env.Engine(s.flags.docker.Connection)
 	if err == nil {
+		s.debugEngine(e)
 		s.mu.Lock()
 		s.engine = e
 		s.mu.Unlock()
@@ -149,9 +152,7 @@ func open[A any](s *session, title string) (A, error) {
 	s.progress = progress
 	s.mu.Unlock()
 	options.Sink = s.sink(progress)
-	options.Confirm = func(_ context.Context, question string) (bool, error) {
-		return ui.Confirm(t, question, s.answerFlag)
-	}
+	options.Confirm = s.confirm
 	options.Build = buildDisplay(progress.Mode(), t)
 	use, ok := any(s.env.newApp(options)).(A)
 	if !ok { // backend lacks the interface that the command asks for

@@ -178,6 +178,9 @@ func (s *session) completeUp(cmd *cobra.Command, r *app.UpRequest, scale []strin
 	if err != nil {
 		return conflict(cmd, "%s", err)
 	}
+	if r.AssumeYes {
+		s.answer = s.keepData
+	}
 	r.Scale = counts
 	r.Project = s.project()
 	r.DryRun = s.flags.dryRun

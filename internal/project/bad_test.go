@@ -23,7 +23,7 @@ func badInputs() []badInput {
 		{"unknown key", "services:\n  web:\n    image: x\n    imge: y\n", "c.yaml:4", []string{"services.web.imge", "unknown key", "did you mean image?"}},
 		{"unknown section", "web:\n  image: x\n", "c.yaml:1", []string{"web", "services belong under services:"}},
 		{"wrong type", "services:\n  web:\n    image: [x]\n", "c.yaml:3", []string{"services.web.image", "must be a string"}},
-		{"wrong type of list", "services:\n  web:\n    image: x\n    ports: 80\n", "c.yaml:4", []string{"services.web.ports", "array"}},
+		{"wrong type of list", "services:\n  web:\n    image: x\n    ports: 80\n", "c.yaml:4", []string{"services.web.ports", "must be a list, not a whole number"}},
 		{"services as list", "services:\n  - web\n", "c.yaml:1", []string{"services", "must be a mapping"}},
 		{"top-level list", "- a\n- b\n", "c.yaml", []string{"mapping"}},
 		{"empty file", "", "c.yaml", []string{"empty compose file"}},

@@ -22,9 +22,26 @@ func (s *session) explain(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	e := s.ruled(err)
+	if e.Line == 0 || aboutKinds.MatchString(e.Msg) {
+		file := e.File
+		if e.Line == 0 {
+			file = ""
+		}
+		if better, ok := s.misfit(file); ok {
+			better.err = err
+			return better
+		}
+	}
+	e.Msg, e.Hint = plainWords(e.Msg, e.Hint)
+	return e
+}
+
+// ruled is the error that the first rule makes which knows such a text.
+func (s *session) ruled(err error) *Error {
 	text := err.Error()
 	rules := []func(string) *Error{s.schemaError, s.interpolationError, s.decodingError, s.yamlFileError,
-		s.cycleError, s.extendError, s.envError, s.missingFileError, s.pathError, s.shortFormError}
+		s.cycleError, s.extendError, s.envError, s.missingFileError, s.requiredError, s.pathError, s.shortFormError}
 	for _, rule := range rules {
 		if e := rule(text); e != nil {
 			e.err = err
@@ -211,7 +228,7 @@ func (s *session) envError(text string) *Error {
 	return e
 }
 
-var opening = regexp.MustCompile(`(?:open|stat|read) (.+?): (no such file or directory|permission denied|is a directory|not a directory)`)
+var opening = regexp.MustCompile(`(?:open|stat|read) (.+?): (no such file or directory|permission denied|is a directory|not a directory)|^(.+) is (not a file)$`)
 
 // missingFileError explains an include or extends of a file that cannot be read.
 func (s *session) missingFileError(text string) *Error {
@@ -219,11 +236,13 @@ func (s *session) missingFileError(text string) *Error {
 	if m == nil {
 		return nil
 	}
-	base := filepath.Base(m[1])
+	file, reason := m[1]+m[3], m[2]+m[4]
 	named := func(p place) bool {
-		return p.node.Kind == yaml.ScalarNode && filepath.Base(s.expand(p.node.Value)) == base
+		name := s.expand(p.node.Value)
+		return p.node.Kind == yaml.ScalarNode &&
+			(filepath.Base(name) == filepath.Base(file) || absFrom(s.details.WorkingDir, name) == file)
 	}
-	e := &Error{Msg: m[1] + ": " + m[2], Hint: "correct the name or create the file"}
+	e := &Error{Msg: file + ": " + reason, Hint: "correct the name or create the file"}
 	for _, pattern := range [][]string{{"include", "*"}, {"include", "*", "path"}, {"include", "*", "path", "*"},
 		{"include", "*", "env_file"}, {"include", "*", "env_file", "*"},
 		{"services", "*", "extends", "file"}, {"jobs", "*", "extends", "file"}} {
@@ -231,10 +250,39 @@ func (s *session) missingFileError(text string) *Error {
 			return e.at(p)
 		}
 	}
-	if _, err := os.Stat(m[1]); err == nil {
+	if _, err := os.Stat(file); err == nil {
 		e.Hint = ""
 	}
 	return e
+}
+
+var (
+	lacking  = regexp.MustCompile(`^(?:service |environment )?(?:volume|ports|device|path attribute) (\S+) is missing(?: a (.*))?$`)
+	extended = regexp.MustCompile(`^extends\.(.+)\.service is required$`)
+	sshKey   = regexp.MustCompile(`^invalid ssh key "(.*)"$`)
+)
+
+// requiredError explains an item without the key that tells it from others.
+func (s *session) requiredError(text string) *Error {
+	if m := lacking.FindStringSubmatch(text); m != nil {
+		p, _ := s.sources.dotted(m[1], "")
+		name := "target"
+		if m[2] == "" {
+			name = "path"
+		}
+		return (&Error{Msg: fmt.Sprintf("missing key %q", name), Hint: "add " + name + ":"}).at(p)
+	}
+	if m := extended.FindStringSubmatch(text); m != nil {
+		p, _ := s.sources.dotted("services."+m[1]+".extends", "")
+		return (&Error{Msg: `missing key "service"`, Hint: "add the name of the service to extend"}).at(p)
+	}
+	if m := sshKey.FindStringSubmatch(text); m != nil {
+		p, _ := s.sources.find(func(p place) bool {
+			return p.node.Kind == yaml.ScalarNode && s.expand(p.node.Value) == m[1]
+		}, "services", "*", "build", "ssh", "*")
+		return (&Error{Msg: text, Hint: "write default, or ID=PATH"}).at(p)
+	}
+	return nil
 }
 
 // sections are the top-level keys that error texts start with.

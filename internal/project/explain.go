@@ -28,7 +28,11 @@ func (s *session) explain(err error) error {
 		if e.Line == 0 {
 			file = ""
 		}
-		if better, ok := s.misfit(file); ok {
+		better, ok := s.misfit(file)
+		if !ok && file != "" && len(s.sources.files) > 1 {
+			better, ok = s.misfit("") // what it names may come from another file
+		}
+		if ok {
 			better.err = err
 			return better
 		}
@@ -41,7 +45,7 @@ func (s *session) explain(err error) error {
 func (s *session) ruled(err error) *Error {
 	text := err.Error()
 	rules := []func(string) *Error{s.schemaError, s.interpolationError, s.decodingError, s.yamlFileError,
-		s.cycleError, s.extendError, s.envError, s.missingFileError, s.requiredError, s.pathError, s.shortFormError}
+		s.cycleError, s.extendError, s.envError, s.missingFileError, s.requiredError, s.pathError, s.shortFormError, s.keyError, s.quotingError}
 	for _, rule := range rules {
 		if e := rule(text); e != nil {
 			e.err = err
@@ -158,6 +162,7 @@ func (s *session) yamlFileError(text string) *Error {
 	if errors.As(yamlError(display(s.opts.WorkDir, m[1]), errors.New(m[2])), &e) && strings.Contains(m[2], "already defined") {
 		e.Msg, e.Hint = strings.TrimPrefix(e.Msg, "not valid YAML: "), "remove one of them"
 	}
+	s.constructError(e)
 	return e
 }
 
@@ -173,7 +178,8 @@ func (s *session) cycleError(text string) *Error {
 		if len(names) == 1 || names[0] != names[len(names)-1] {
 			names = append(names, names[0])
 		}
-		return &Error{File: names[0], Key: "include", Msg: "include cycle detected: " + strings.Join(names, " -> "),
+		p, _ := s.sources.dotted("include", "")
+		return &Error{File: names[0], Line: p.pos.line, Key: "include", Msg: "include cycle detected: " + strings.Join(names, " -> "),
 			Hint: "remove one of these includes"}
 	}
 	if strings.HasPrefix(text, "Circular reference:") {
@@ -254,35 +260,6 @@ func (s *session) missingFileError(text string) *Error {
 		e.Hint = ""
 	}
 	return e
-}
-
-var (
-	lacking  = regexp.MustCompile(`^(?:service |environment )?(?:volume|ports|device|path attribute) (\S+) is missing(?: a (.*))?$`)
-	extended = regexp.MustCompile(`^extends\.(.+)\.service is required$`)
-	sshKey   = regexp.MustCompile(`^invalid ssh key "(.*)"$`)
-)
-
-// requiredError explains an item without the key that tells it from others.
-func (s *session) requiredError(text string) *Error {
-	if m := lacking.FindStringSubmatch(text); m != nil {
-		p, _ := s.sources.dotted(m[1], "")
-		name := "target"
-		if m[2] == "" {
-			name = "path"
-		}
-		return (&Error{Msg: fmt.Sprintf("missing key %q", name), Hint: "add " + name + ":"}).at(p)
-	}
-	if m := extended.FindStringSubmatch(text); m != nil {
-		p, _ := s.sources.dotted("services."+m[1]+".extends", "")
-		return (&Error{Msg: `missing key "service"`, Hint: "add the name of the service to extend"}).at(p)
-	}
-	if m := sshKey.FindStringSubmatch(text); m != nil {
-		p, _ := s.sources.find(func(p place) bool {
-			return p.node.Kind == yaml.ScalarNode && s.expand(p.node.Value) == m[1]
-		}, "services", "*", "build", "ssh", "*")
-		return (&Error{Msg: text, Hint: "write default, or ID=PATH"}).at(p)
-	}
-	return nil
 }
 
 // sections are the top-level keys that error texts start with.

@@ -6,8 +6,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/compose-spec/compose-go/v2/schema"
 	"go.yaml.in/yaml/v4"
@@ -37,15 +37,13 @@ func (s *session) misfit(file string) (*Error, bool) {
 }
 
 // composeSchema is the Compose schema as plain values.
-//
-//nolint:gochecknoglobals // a constant in all but syntax
-var composeSchema = sync.OnceValue(func() map[string]any {
+func composeSchema() map[string]any {
 	var tree map[string]any
 	if json.Unmarshal([]byte(schema.Schema), &tree) != nil {
 		return nil
 	}
 	return tree
-})
+}
 
 // schemaOf is v as a schema, nil where it is none.
 func schemaOf(v any) map[string]any {
@@ -88,12 +86,23 @@ func (m *matcher) leaves(of map[string]any) []map[string]any {
 // check looks at a node and what it holds; true when it found a misfit.
 func (m *matcher) check(at place, choices []map[string]any) bool {
 	at.node = deref(at.node)
+	if at.node.Tag == "!reset" && len(at.path) == 0 {
+		m.found = &Error{File: at.pos.file, Line: at.pos.line, Msg: "the whole document is reset", Hint: "put !reset after a key"}
+		return true
+	}
 	if at.node.Tag == "!reset" || len(choices) == 0 {
 		return false
 	}
 	kind := m.kind(at.node)
 	if want := m.wanted(at.path, choices); want != nil && kind != "" && !fits(kind, want) {
-		m.found = (&Error{File: at.pos.file, Line: at.pos.line, Msg: "must be " + either(want) + ", not " + kindNames()[kind], Hint: remedy(kind, want)}).at(at)
+		m.found = (&Error{File: at.pos.file, Line: at.pos.line,
+			Msg: "must be " + either(want) + ", not " + kindNames()[kind], Hint: remedy(kind, want)}).at(at)
+		if len(at.path) == 0 {
+			m.found.Hint = "start with services:"
+		}
+		return true
+	}
+	if m.outOfRange(at, choices) {
 		return true
 	}
 	for name, next := range at.children() {
@@ -111,6 +120,31 @@ func (m *matcher) check(at place, choices []map[string]any) bool {
 		}
 	}
 	return m.incomplete(at, choices)
+}
+
+// outOfRange finds a number that is larger or smaller than all alternatives allow.
+func (m *matcher) outOfRange(at place, choices []map[string]any) bool {
+	value, err := strconv.ParseFloat(at.node.Value, 64)
+	if at.node.Kind != yaml.ScalarNode || err != nil {
+		return false
+	}
+	bound := ""
+	for _, choice := range choices {
+		least, hasLeast := choice["minimum"].(float64)
+		most, hasMost := choice["maximum"].(float64)
+		switch {
+		case hasLeast && value < least:
+			bound = fmt.Sprintf("must be %.0f or more, not %s", least, at.node.Value)
+		case hasMost && value > most:
+			bound = fmt.Sprintf("must be at most %.0f, not %s", most, at.node.Value)
+		case choice["type"] != "string" || at.node.ShortTag() == "!!str":
+			return false
+		}
+	}
+	if bound != "" {
+		m.found = (&Error{Msg: bound, Hint: "correct the value"}).at(at)
+	}
+	return bound != ""
 }
 
 // incomplete finds an item of a list without the keys that it must have. Elsewhere they

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -151,6 +152,7 @@ func (s *session) loaderOptions(lo *loader.Options) {
 // panic on input it did not foresee becomes an error.
 func (s *session) guarded(step func() error) error {
 	err := s.warnings.capture(func() (err error) {
+		defer s.frugal()()
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("unexpected type of value: %v", r)
@@ -162,6 +164,26 @@ func (s *session) guarded(step func() error) error {
 		return s.explain(err)
 	}
 	return nil
+}
+
+// frugal has garbage collected at the usual pace while a large project is loaded: the
+// program collects late, which is faster for all others, but here it would keep hundreds
+// of megabytes of what compose-go throws away. The function it returns ends that.
+func (s *session) frugal() func() {
+	const large = 256 << 10
+	size := 0
+	for _, src := range s.sources.files {
+		size += len(src.data)
+	}
+	if size < large {
+		return func() {}
+	}
+	const usual = 100
+	before := debug.SetGCPercent(usual)
+	if before < usual {
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
 }
 
 // project loads, checks and selects.

@@ -22,6 +22,7 @@ type session struct {
 	sources  *sources
 	warnings *warnings
 	details  types.ConfigDetails
+	casts    *casts
 	// unchecked skips the schema.
 	unchecked bool
 	// eager reads env_file and label_file of all active services, also of those that are
@@ -143,6 +144,8 @@ func (s *session) loaderOptions(lo *loader.Options) {
 	lo.Profiles = s.set.profiles(o)
 	lo.ConvertWindowsPaths = lo.ResolvePaths && isTrue(s.set.env["COMPOSE_CONVERT_WINDOWS_PATHS"])
 	limitInterpolation(lo.Interpolate)
+	s.casts = newCasts(lo.Interpolate)
+	s.casts.add(s.sources.files)
 	name, explicit := s.name()
 	lo.SetProjectName(name, explicit)
 	s.sources.forget() // compose-go is about to parse the files itself

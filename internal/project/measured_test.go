@@ -28,7 +28,7 @@ func TestRemoteFilesAreMeasuredBeforeTheyAreLoaded(t *testing.T) {
 		bomb += "x-" + string(rune('0'+i)) + ": &a" + string(rune('0'+i)) + " [" + strings.Repeat("*a"+prev+", ", 9) + "*a" + prev + "]\n"
 	}
 	for name, text := range map[string]string{"bomb.yaml": bomb, "fine.yaml": "services:\n  web: {image: nginx}\n",
-		"casts.yaml": "services:\n  web: {image: nginx, scale: '${N:-2}', cpu_shares: '${N:-2}'}\n"} {
+		"casts.yaml": "services:\n  web: {image: nginx, tty: '${N:-yes}'}\n"} {
 		if err := os.WriteFile(filepath.Join(far, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestRemoteFilesAreMeasuredBeforeTheyAreLoaded(t *testing.T) {
 			WorkDir: near, ProjectName: "p", Remote: []loader.ResourceLoader{elsewhere{far}},
 		})
 	}
-	if l, err := load("include: ['far:casts.yaml']\n"); err != nil || *l.Project.Services["web"].Scale != 2 {
+	if l, err := load("include: ['far:casts.yaml']\n"); err != nil || !l.Project.Services["web"].Tty {
 		t.Errorf("keys that only the remote file has must be converted: %v", err)
 	}
 	if _, err := load("include: ['far:fine.yaml']\n"); err != nil {

@@ -23,7 +23,7 @@ func badInputs() []badInput {
 		{"unknown key", "services:\n  web:\n    image: x\n    imge: y\n", "c.yaml:4", []string{"services.web.imge", "unknown key", "did you mean image?"}},
 		{"unknown section", "web:\n  image: x\n", "c.yaml:1", []string{"web", "services belong under services:"}},
 		{"wrong type", "services:\n  web:\n    image: [x]\n", "c.yaml:3", []string{"services.web.image", "must be a string"}},
-		{"wrong type of list", "services:\n  web:\n    image: x\n    ports: 80\n", "c.yaml:4", []string{"services.web.ports", "array"}},
+		{"wrong type of list", "services:\n  web:\n    image: x\n    ports: 80\n", "c.yaml:4", []string{"services.web.ports", "must be a list, not a whole number"}},
 		{"services as list", "services:\n  - web\n", "c.yaml:1", []string{"services", "must be a mapping"}},
 		{"top-level list", "- a\n- b\n", "c.yaml", []string{"mapping"}},
 		{"empty file", "", "c.yaml", []string{"empty compose file"}},
@@ -84,6 +84,24 @@ func badInputs() []badInput {
 		{"device as env file of an include", "include: [{path: inc.yaml, env_file: /dev/zero}]\nservices: {a: {image: x}}\n", "/dev/zero", []string{"cannot read env file", "too large"}},
 		{"device as env file of a hook", "services:\n  a:\n    image: x\n    pre_start: [{command: [x], env_file: /dev/zero}]\n", "c.yaml:4", []string{"services.a.pre_start[0].env_file", "too large"}},
 		{"missing env file of a hook", "services:\n  a:\n    image: x\n    pre_start: [{command: [x], env_file: no.env}]\n", "c.yaml:4", []string{"services.a.pre_start[0].env_file", "no.env not found"}},
+		{"merge key with text", "services:\n  web:\n    image: x\n    <<: base\n", "c.yaml:4", []string{"<<", "only a mapping"}},
+		{"merged unknown key", "x-a: &a {imag: y}\nservices:\n  web:\n    <<: *a\n", "c.yaml:1", []string{"services.web.imag", "did you mean image?"}},
+		{"list as key", "services:\n  web: {image: x}\n  ? [a, b]\n  : {image: x}\n", "c.yaml:3", []string{"a key must be a string"}},
+		{"number as key", "services:\n  web:\n    image: x\n    labels: {1: a}\n", "c.yaml:4", []string{"services.web.labels.1", "in quotes"}},
+		{"tag that lies", "services:\n  web:\n    image: x\n    hostname: !!int h\n", "c.yaml:4", []string{"its tag"}},
+		{"reset of all", "!reset\nservices: {a: {image: x}}\n", "c.yaml:1", []string{"the whole document is reset"}},
+		{"name of a service", "services:\n  \"a b\": {image: x}\n", "c.yaml:2", []string{"invalid name \"a b\""}},
+		{"above the bound", "services:\n  web:\n    image: x\n    oom_score_adj: 5000\n", "c.yaml:4", []string{"services.web.oom_score_adj", "at most 1000"}},
+		{"no number", "services:\n  web:\n    image: x\n    cpus: .inf\n", "c.yaml:4", []string{"services.web.cpus", "no number"}},
+		{"no number of CPUs", "services:\n  web:\n    image: x\n    deploy: {resources: {limits: {cpus: nan}}}\n", "c.yaml:4", []string{"services.web.deploy.resources.limits.cpus", "NaN"}},
+		{"number that is too large", "services:\n  web:\n    image: x\n    mem_limit: \"99999999999999999999\"\n", "c.yaml:4", []string{"services.web.mem_limit", "too large"}},
+		{"port 0", "services:\n  web:\n    image: x\n    ports: [\"0\"]\n", "c.yaml:4", []string{"services.web.ports[0]", "no target"}},
+		{"device of four parts", "services:\n  web:\n    image: x\n    devices: [\"a:b:c:d\"]\n", "c.yaml:4", []string{"services.web.devices[0]", "a:b:c:d"}},
+		{"format of an env file", "services:\n  web:\n    image: x\n    env_file: [{path: bad.env, format: odd}]\n", "c.yaml:4", []string{"services.web.env_file[0].format", "odd"}},
+		{"link to nothing", "services:\n  web:\n    image: x\n    links: [db]\n", "c.yaml:4", []string{"services.web.links[0]", "undefined service"}},
+		{"namespace of nothing", "services:\n  web:\n    image: x\n    ipc: service:db\n", "c.yaml:4", []string{"services.web.ipc", "undefined service"}},
+		{"wrong type in an included file", "include: [list.yaml]\nservices: {a: {image: x}}\n", "list.yaml:2", []string{"services.l.image", "must be a string, not a list"}},
+		{"quote that stays open", "services:\n  a:\n    image: x\n    env_file: open.env\n", "open.env:2", []string{"unterminated", "close the quote"}},
 		{"bad name", "name: \"--\"\nservices: {a: {image: x}}\n", "c.yaml", []string{"project name"}},
 	}
 }
@@ -114,6 +132,8 @@ func TestBadInputGivesOneLineWithFileLineAndKey(t *testing.T) {
 			write(t, dir, "c.yaml", bad.text)
 			write(t, dir, "bad.env", "A=1\nB C=2\n")
 			write(t, dir, "deep.env", "A="+strings.Repeat("${A:-", 3000)+strings.Repeat("}", 3000)+"\n")
+			write(t, dir, "list.yaml", "services:\n  l: {image: [x]}\n")
+			write(t, dir, "open.env", "A=1\nB='x\nC=2\n\n")
 			write(t, dir, "inc.yaml", "services: {inc: {image: x}}\n")
 			out, err := Config(context.Background(), Options{
 				Files: []string{"c.yaml"}, WorkDir: dir, Environ: []string{"LONG=" + strings.Repeat("v", 1000)},

@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,12 +92,17 @@ func sizes(s types.ServiceConfig) []finding {
 	}
 	var found []finding
 	for _, path := range slices.Sorted(maps.Keys(all)) {
-		if l := all[path]; l.value < l.least {
+		l := all[path]
+		if l.value == math.MinInt64 { // what too large a number is converted to
+			found = append(found, finding{path, "the number is too large", "use a smaller number"})
+		} else if l.value < l.least {
 			found = append(found, finding{path, fmt.Sprintf("negative value %d", l.value), "use 0 or more"})
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(cpus)) {
-		if cpus[path] < 0 {
+		if f := float64(cpus[path]); math.IsNaN(f) || math.IsInf(f, 0) {
+			found = append(found, finding{path, fmt.Sprintf("%g is not a number of CPUs", f), "write a number, as 0.5"})
+		} else if f < 0 {
 			found = append(found, finding{path, fmt.Sprintf("negative value %g", cpus[path]), "use 0 or more"})
 		}
 	}

@@ -155,7 +155,7 @@ func (s *session) checkDependencies(p *types.Project, name string, c types.Servi
 		if _, off := p.DisabledServices[dep]; off && !c.DependsOn[dep].Required {
 			continue
 		}
-		path := []string{"services", name, "depends_on", dep}
+		path := append([]string{"services", name}, dependsBy(c, dep)...)
 		if _, isJob := p.Jobs[dep]; isJob {
 			return wrong("depend on a service", fmt.Sprintf(
 				"service %q cannot depend on job %q: services can only depend on other services", name, dep), path...)
@@ -165,10 +165,35 @@ func (s *session) checkDependencies(p *types.Project, name string, c types.Servi
 	return problem{}
 }
 
+// orQuotes makes an empty name visible.
+func orQuotes(name string) string {
+	if name == "" {
+		return `""`
+	}
+	return name
+}
+
+// dependsBy is where a service says that it depends on another.
+func dependsBy(c types.ServiceConfig, dep string) []string {
+	for key, names := range map[string][]string{"links": c.Links, "volumes_from": c.VolumesFrom} {
+		for _, name := range names {
+			if name, _, _ = strings.Cut(name, ":"); name == dep {
+				return []string{key, dep}
+			}
+		}
+	}
+	for key, mode := range map[string]string{"network_mode": c.NetworkMode, "ipc": c.Ipc, "pid": c.Pid} {
+		if mode == types.ServicePrefix+dep {
+			return []string{key}
+		}
+	}
+	return []string{"depends_on", dep}
+}
+
 // checkReferences looks for volumes, configs, secrets and models that are not declared.
 func checkReferences(p *types.Project, name string, c types.ServiceConfig) problem {
 	undefined := func(kind, section, ref string, there []string, at ...string) problem {
-		return wrong(declare(section, ref, there), fmt.Sprintf("service %q refers to undefined %s %s", name, kind, ref),
+		return wrong(declare(section, ref, there), fmt.Sprintf("service %q refers to undefined %s %s", name, kind, orQuotes(ref)),
 			append(append([]string{"services", name}, at...), ref)...)
 	}
 	for _, v := range c.Volumes {

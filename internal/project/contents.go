@@ -133,7 +133,7 @@ func (s *session) checkFile(p *types.Project, file string, required bool, path [
 		}
 		section := path[len(path)-2]
 		kind := map[string]string{"env_file": "env file", "label_file": "label file"}[section]
-		e.Msg, e.Hint = kind+" "+file+" not found", "create it, or make it optional with required: false"
+		e.Msg, e.Hint = kind+" "+orQuotes(file)+" not found", "create it, or make it optional with required: false"
 		if section == "label_file" {
 			e.Hint = "create it or correct the name"
 		}

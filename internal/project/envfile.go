@@ -134,6 +134,12 @@ func envFileError(workDir, file string, data []byte, err error) error {
 		e.Line, _ = strconv.Atoi(m[1])
 		e.Msg = oneLine(m[2])
 		e.Hint = "write KEY=VALUE"
+		if value, ok := strings.CutPrefix(m[2], "unterminated quoted value "); ok {
+			if opened := lineOf(data, value); opened > 0 {
+				e.Line = opened // the parser stops at the end of the file
+			}
+			e.Hint = "close the quote"
+		}
 	default:
 		e.Msg = oneLine(strings.TrimPrefix(text, "failed to read "+file+": "))
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // ErrNoConfig is wrapped by errors of verbs that need a Compose file and have none.
@@ -92,6 +94,9 @@ var errTooLarge = errors.New("file is too large")
 
 // readBounded reads a regular file, or a pipe, of at most limit bytes.
 func readBounded(file string, limit int64) ([]byte, error) {
+	if info, err := os.Stat(file); err == nil && info.Mode()&os.ModeNamedPipe != 0 && hasName(file) {
+		return readPipe(file, limit, pipeWait)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -105,6 +110,39 @@ func readBounded(file string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", errTooLarge, info.Size(), limit)
 	}
 	return readAll(f, limit)
+}
+
+// pipeWait is how long a pipe may have no writer.
+const pipeWait = 5 * time.Second
+
+// errNoWriter reports a pipe that nobody writes to.
+var errNoWriter = errors.New("it is a pipe that nobody writes to")
+
+// hasName tells a named pipe from one that a shell hands over as /dev/fd/N: that had its
+// writer from the start, so that nothing in it means an empty file.
+func hasName(pipe string) bool {
+	_, err := filepath.EvalSymlinks(pipe) // the link of one without a name leads to no file
+	return err == nil && !strings.HasPrefix(pipe, "/dev/fd/")
+}
+
+// readPipe reads a named pipe. Opened as other files are it would wait for a writer
+// without end, and no signal would end that.
+func readPipe(file string, limit int64, wait time.Duration) ([]byte, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // opened for reading only
+	const pause = 10 * time.Millisecond
+	for end := time.Now().Add(wait); ; time.Sleep(pause) {
+		data, err := readAll(f, limit) // ends at once while there is no writer
+		if err != nil || len(data) > 0 {
+			return data, err
+		}
+		if time.Now().After(end) {
+			return nil, errNoWriter
+		}
+	}
 }
 
 // readAll reads r to its end or fails when it holds more than limit bytes.

@@ -22,9 +22,30 @@ func (s *session) explain(err error) error {
 	if errors.As(err, &known) {
 		return known
 	}
+	e := s.ruled(err)
+	if e.Line == 0 || aboutKinds.MatchString(e.Msg) {
+		file := e.File
+		if e.Line == 0 {
+			file = ""
+		}
+		better, ok := s.misfit(file)
+		if !ok && file != "" && len(s.sources.files) > 1 {
+			better, ok = s.misfit("") // what it names may come from another file
+		}
+		if ok {
+			better.err = err
+			return better
+		}
+	}
+	e.Msg, e.Hint = plainWords(e.Msg, e.Hint)
+	return e
+}
+
+// ruled is the error that the first rule makes which knows such a text.
+func (s *session) ruled(err error) *Error {
 	text := err.Error()
 	rules := []func(string) *Error{s.schemaError, s.interpolationError, s.decodingError, s.yamlFileError,
-		s.cycleError, s.extendError, s.envError, s.missingFileError, s.pathError, s.shortFormError}
+		s.cycleError, s.extendError, s.envError, s.missingFileError, s.requiredError, s.pathError, s.shortFormError, s.keyError, s.quotingError}
 	for _, rule := range rules {
 		if e := rule(text); e != nil {
 			e.err = err
@@ -141,6 +162,7 @@ func (s *session) yamlFileError(text string) *Error {
 	if errors.As(yamlError(display(s.opts.WorkDir, m[1]), errors.New(m[2])), &e) && strings.Contains(m[2], "already defined") {
 		e.Msg, e.Hint = strings.TrimPrefix(e.Msg, "not valid YAML: "), "remove one of them"
 	}
+	s.constructError(e)
 	return e
 }
 
@@ -156,7 +178,8 @@ func (s *session) cycleError(text string) *Error {
 		if len(names) == 1 || names[0] != names[len(names)-1] {
 			names = append(names, names[0])
 		}
-		return &Error{File: names[0], Key: "include", Msg: "include cycle detected: " + strings.Join(names, " -> "),
+		p, _ := s.sources.dotted("include", "")
+		return &Error{File: names[0], Line: p.pos.line, Key: "include", Msg: "include cycle detected: " + strings.Join(names, " -> "),
 			Hint: "remove one of these includes"}
 	}
 	if strings.HasPrefix(text, "Circular reference:") {
@@ -211,7 +234,7 @@ func (s *session) envError(text string) *Error {
 	return e
 }
 
-var opening = regexp.MustCompile(`(?:open|stat|read) (.+?): (no such file or directory|permission denied|is a directory|not a directory)`)
+var opening = regexp.MustCompile(`(?:open|stat|read) (.+?): (no such file or directory|permission denied|is a directory|not a directory)|^(.+) is (not a file)$`)
 
 // missingFileError explains an include or extends of a file that cannot be read.
 func (s *session) missingFileError(text string) *Error {
@@ -219,11 +242,13 @@ func (s *session) missingFileError(text string) *Error {
 	if m == nil {
 		return nil
 	}
-	base := filepath.Base(m[1])
+	file, reason := m[1]+m[3], m[2]+m[4]
 	named := func(p place) bool {
-		return p.node.Kind == yaml.ScalarNode && filepath.Base(s.expand(p.node.Value)) == base
+		name := s.expand(p.node.Value)
+		return p.node.Kind == yaml.ScalarNode &&
+			(filepath.Base(name) == filepath.Base(file) || absFrom(s.details.WorkingDir, name) == file)
 	}
-	e := &Error{Msg: m[1] + ": " + m[2], Hint: "correct the name or create the file"}
+	e := &Error{Msg: file + ": " + reason, Hint: "correct the name or create the file"}
 	for _, pattern := range [][]string{{"include", "*"}, {"include", "*", "path"}, {"include", "*", "path", "*"},
 		{"include", "*", "env_file"}, {"include", "*", "env_file", "*"},
 		{"services", "*", "extends", "file"}, {"jobs", "*", "extends", "file"}} {
@@ -231,7 +256,7 @@ func (s *session) missingFileError(text string) *Error {
 			return e.at(p)
 		}
 	}
-	if _, err := os.Stat(m[1]); err == nil {
+	if _, err := os.Stat(file); err == nil {
 		e.Hint = ""
 	}
 	return e

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/schema"
@@ -14,6 +15,7 @@ var (
 	validating  = regexp.MustCompile(`(?s)^validating (.+?\.[^ :]*|-|[^ ]+): (.*)$`)
 	notAllowed  = regexp.MustCompile(`additional propert(?:y|ies) '([^']*)'.* not allowed`)
 	badPattern  = regexp.MustCompile(`^'(.*)' does not match pattern '(.*)'$`)
+	mergedKey   = regexp.MustCompile(`^(\S+) false schema$`)
 	quotedWords = regexp.MustCompile(`^value must be one of (.*)$`)
 )
 
@@ -29,7 +31,13 @@ func (s *session) schemaError(text string) *Error {
 	if strings.HasPrefix(m[2], " ") {
 		p, rest = place{}, strings.TrimSpace(m[2])
 	}
+	if q := s.quotingError(m[2]); q != nil && strings.HasPrefix(m[2], "json: ") {
+		return q
+	}
+	merged := mergedKey.FindStringSubmatch(rest)
 	switch extra := notAllowed.FindStringSubmatch(rest); {
+	case merged != nil && len(p.path) > 0: // it came by a merge key, or from a file that is extended
+		e.unknownKey(s.sources, append(append([]string{}, p.path...), merged[1]))
 	case extra != nil:
 		path := append(append([]string{}, p.path...), extra[1])
 		e.unknownKey(s.sources, path)
@@ -57,6 +65,8 @@ func (e *Error) unknownKey(s *sources, path []string) {
 		e.File, e.Line = pos.file, pos.line
 	}
 	switch near := closest(name, schemaKeys()); {
+	case len(path) == 2 && slices.Contains(sections(), path[0]):
+		e.Msg, e.Hint = fmt.Sprintf("invalid name %q", name), "use letters, digits, dots, underscores and dashes"
 	case near != "":
 		e.Hint = fmt.Sprintf("did you mean %s?", near)
 	case len(path) == 1 && s.looksLikeService(name):

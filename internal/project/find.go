@@ -19,7 +19,7 @@ func key(path []string) string {
 	var b strings.Builder
 	for i, p := range path {
 		switch _, err := strconv.Atoi(p); {
-		case err == nil && i > 2:
+		case err == nil && (i > 2 || path[0] == "include"):
 			b.WriteString("[" + p + "]")
 		case i > 0:
 			b.WriteString("." + p)
@@ -93,7 +93,7 @@ const anyItem = "\x00"
 // key matched.
 func (s *sources) dotted(text, needle string) (best place, rest string) {
 	path, tail, spaced := strings.Cut(text, " ")
-	path = strings.NewReplacer(".[]", "."+anyItem, "[", ".", "].", ".", "]", "").Replace(path)
+	path = strings.NewReplacer(".[]", "."+anyItem, ".[", ".", "[", ".", "].", ".", "]", "").Replace(path)
 	if text = path; spaced {
 		text += " " + tail
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -237,5 +239,49 @@ func TestLoadingKeepsNoNodesAndStillKnowsLines(t *testing.T) {
 		if file, line, ok := loaded.Where("services", service, "image"); !ok || fmt.Sprintf("%s:%d", file, line) != want {
 			t.Errorf("%s: got %s:%d, want %s", service, file, line, want)
 		}
+	}
+}
+
+func TestOnlyConversionsOfKeysThatOccurAreMade(t *testing.T) {
+	s, err := newSession(context.Background(), folder(t, "compose.yaml", "services: {a.scale: {image: x, tty: '${T:-true}'}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.project(context.Background())
+	if err != nil || !p.Services["a.scale"].Tty {
+		t.Fatalf("tty must be converted: %v", err)
+	}
+	if _, ok := s.casts.due["services.*.tty"]; !ok || len(s.casts.due) > 3 {
+		t.Errorf("want tty, and scale as a part of the name, got %v", slices.Collect(maps.Keys(s.casts.due)))
+	}
+	if len(s.casts.all) < 20 {
+		t.Errorf("there are more conversions than %d", len(s.casts.all))
+	}
+}
+
+func TestALargeProjectIsCollectedAtTheUsualPace(t *testing.T) {
+	before := debug.SetGCPercent(400)
+	defer debug.SetGCPercent(before)
+	pace := func(text string) int {
+		s, err := newSession(context.Background(), folder(t, "compose.yaml", text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var during int
+		_ = s.guarded(func() error {
+			during = debug.SetGCPercent(400)
+			return nil
+		})
+		return during
+	}
+	small := "services: {a: {image: x}}\n"
+	if got := pace(small); got != 400 {
+		t.Errorf("a small project: %d", got)
+	}
+	if got := pace(small + "# " + strings.Repeat("x", 300<<10) + "\n"); got != 100 {
+		t.Errorf("a large project: %d", got)
+	}
+	if after := debug.SetGCPercent(400); after != 400 {
+		t.Errorf("afterwards: %d", after)
 	}
 }

@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,6 +136,56 @@ func limitInterpolation(o *interpolation.Options) {
 		}
 	}
 	o.TypeCastMapping = casts
+}
+
+// casts are the conversions of compose-go by path. It compares each value of a project
+// with each of them, which takes most of the time of a load, so it gets those alone whose
+// keys occur in the files.
+type casts struct {
+	all, due map[tree.Path]interpolation.Cast
+	// occurs tells of each key in the paths whether a file has it.
+	occurs map[string]bool
+}
+
+// newCasts takes over the conversions of o.
+func newCasts(o *interpolation.Options) *casts {
+	c := &casts{all: o.TypeCastMapping, due: map[tree.Path]interpolation.Cast{}, occurs: map[string]bool{}}
+	for path := range c.all {
+		for _, part := range path.Parts() {
+			c.occurs[part] = part == tree.PathMatchAll || part == tree.PathMatchList
+		}
+	}
+	o.TypeCastMapping = c.due
+	return c
+}
+
+// add looks for keys in more files.
+func (c *casts) add(files []*source) {
+	for _, src := range files {
+		for _, doc := range src.parsed() {
+			c.mark(doc)
+		}
+	}
+	for path, cast := range c.all {
+		if !slices.ContainsFunc(path.Parts(), func(part string) bool { return !c.occurs[part] }) {
+			c.due[path] = cast
+		}
+	}
+}
+
+// mark notes the keys at and below a node; one with dots counts as several, as it does in
+// the paths.
+func (c *casts) mark(n *yaml.Node) {
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			for part := range strings.SplitSeq(child.Value, ".") {
+				if _, known := c.occurs[part]; known {
+					c.occurs[part] = true
+				}
+			}
+		}
+		c.mark(child)
+	}
 }
 
 // nests tells whether defaults of variables stand in each other too deeply: what

@@ -37,6 +37,7 @@ func (s *session) measure(file string) error {
 		return err
 	}
 	s.sources.files = append(s.sources.files, only.files[1:]...)
+	s.casts.add(only.files)
 	s.sources.forget()
 	return nil
 }

@@ -27,24 +27,27 @@ func TestRemoteFilesAreMeasuredBeforeTheyAreLoaded(t *testing.T) {
 		prev := string(rune('0' + i - 1))
 		bomb += "x-" + string(rune('0'+i)) + ": &a" + string(rune('0'+i)) + " [" + strings.Repeat("*a"+prev+", ", 9) + "*a" + prev + "]\n"
 	}
-	for name, text := range map[string]string{"bomb.yaml": bomb, "fine.yaml": "services:\n  web: {image: nginx}\n"} {
+	for name, text := range map[string]string{"bomb.yaml": bomb, "fine.yaml": "services:\n  web: {image: nginx}\n",
+		"casts.yaml": "services:\n  web: {image: nginx, tty: '${N:-yes}'}\n"} {
 		if err := os.WriteFile(filepath.Join(far, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	load := func(text string) error {
+	load := func(text string) (*project.Loaded, error) {
 		if err := os.WriteFile(filepath.Join(near, "compose.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := project.Load(t.Context(), project.Options{
+		return project.Load(t.Context(), project.Options{
 			WorkDir: near, ProjectName: "p", Remote: []loader.ResourceLoader{elsewhere{far}},
 		})
-		return err
 	}
-	if err := load("include: ['far:fine.yaml']\n"); err != nil {
+	if l, err := load("include: ['far:casts.yaml']\n"); err != nil || !l.Project.Services["web"].Tty {
+		t.Errorf("keys that only the remote file has must be converted: %v", err)
+	}
+	if _, err := load("include: ['far:fine.yaml']\n"); err != nil {
 		t.Errorf("a harmless file: %v", err)
 	}
-	err := load("include: ['far:bomb.yaml']\n")
+	_, err := load("include: ['far:bomb.yaml']\n")
 	if err == nil || !strings.Contains(err.Error(), "bomb.yaml") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error is %v, want one line that names the file", err)
 	}

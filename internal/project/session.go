@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -21,6 +22,7 @@ type session struct {
 	sources  *sources
 	warnings *warnings
 	details  types.ConfigDetails
+	casts    *casts
 	// unchecked skips the schema.
 	unchecked bool
 	// eager reads env_file and label_file of all active services, also of those that are
@@ -142,6 +144,8 @@ func (s *session) loaderOptions(lo *loader.Options) {
 	lo.Profiles = s.set.profiles(o)
 	lo.ConvertWindowsPaths = lo.ResolvePaths && isTrue(s.set.env["COMPOSE_CONVERT_WINDOWS_PATHS"])
 	limitInterpolation(lo.Interpolate)
+	s.casts = newCasts(lo.Interpolate)
+	s.casts.add(s.sources.files)
 	name, explicit := s.name()
 	lo.SetProjectName(name, explicit)
 	s.sources.forget() // compose-go is about to parse the files itself
@@ -151,6 +155,7 @@ func (s *session) loaderOptions(lo *loader.Options) {
 // panic on input it did not foresee becomes an error.
 func (s *session) guarded(step func() error) error {
 	err := s.warnings.capture(func() (err error) {
+		defer s.frugal()()
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("unexpected type of value: %v", r)
@@ -162,6 +167,26 @@ func (s *session) guarded(step func() error) error {
 		return s.explain(err)
 	}
 	return nil
+}
+
+// frugal has garbage collected at the usual pace while a large project is loaded: the
+// program collects late, which is faster for all others, but here it would keep hundreds
+// of megabytes of what compose-go throws away. The function it returns ends that.
+func (s *session) frugal() func() {
+	const large = 256 << 10
+	size := 0
+	for _, src := range s.sources.files {
+		size += len(src.data)
+	}
+	if size < large {
+		return func() {}
+	}
+	const usual = 100
+	before := debug.SetGCPercent(usual)
+	if before < usual {
+		debug.SetGCPercent(before)
+	}
+	return func() { debug.SetGCPercent(before) }
 }
 
 // project loads, checks and selects.

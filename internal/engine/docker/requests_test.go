@@ -160,6 +160,7 @@ func twoNetworks() engine.ContainerSpec {
 		},
 	}
 	spec.Service.Name = "web"
+	spec.Service.Networks = map[string]*types.ServiceNetworkConfig{"back": nil, "front": spec.Networks[1].Config}
 	return spec
 }
 
@@ -229,7 +230,7 @@ func TestAContainerThatCannotJoinANetworkIsRemovedAgain(t *testing.T) {
 func TestAKeyThatChangesMeaningIsRefusedOnAnOlderEngineWithoutARequest(t *testing.T) {
 	w, e := newWire(t, "1.41", nil)
 	_, err := e.CreateContainer(t.Context(), twoNetworks())
-	want := "create container demo-web-1: services.web.networks.demo_front.interface_name needs Engine API 1.49, this engine speaks 1.41"
+	want := "create container demo-web-1: services.web.networks.front.interface_name needs Engine API 1.49, this engine speaks 1.41"
 	if !errors.Is(err, engine.ErrUnsupported) || err.Error() != want {
 		t.Error(err)
 	}

@@ -149,7 +149,7 @@ func TestABrokenAnswerNamesTheEngine(t *testing.T) {
 	}
 	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"GET /containers/abc/json": broken})
 	_, err := e.InspectContainer(t.Context(), "abc")
-	if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(err.Error(), e.Endpoint()+" broke") {
+	if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(err.Error(), e.Endpoint()+" closed the connection") {
 		t.Errorf("%v", err)
 	}
 }

@@ -191,10 +191,11 @@ const (
 	inUse     = "has active endpoints|volume is in use|image is being used|image is referenced|is in use by"
 	notJoined = "is not connected to network|is not connected to the network"
 	leaving   = "is already in progress|is marked for removal"
+	stillHeld = "directory not empty|device or resource busy"
 	alive     = "stop the container before"
 	denied    = "pull access denied|unauthorized|authentication required|access denied|access to the resource is denied|denied: |no basic auth|incorrect username or password|403 forbidden"
 	missing   = "manifest unknown|no such image|repository name not known|no matching manifest"
-	transient = "toomanyrequests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
+	transient = "toomanyrequests|too many requests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
 		"temporary failure|server misbehaving|client.timeout|context deadline exceeded|status: 50|500 internal|502 bad|503 service|504 gateway|no route to host|network is unreachable"
 )
 

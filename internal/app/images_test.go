@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +54,24 @@ func TestAnOldImageIsPulledOnceAndThenKnownToBeNew(t *testing.T) {
 			t.Errorf("%d pulls and %d tags, want one each", pulls, tags)
 		}
 	})
+}
+
+func TestEachPullThatFailedIsInTheError(t *testing.T) {
+	b := newBench(t)
+	var both sync.WaitGroup
+	both.Add(2)
+	b.e.FailOn(func(c enginetest.Call) error {
+		if c.Method != "PullImage" {
+			return nil
+		}
+		both.Done()
+		both.Wait()
+		return &engine.Error{Op: "pull image", Kind: engine.ErrDenied, Text: "no " + c.Args[0]}
+	})
+	err := b.app("name: two\nservices:\n  a: {image: one}\n  b: {image: other}\n").Pull(t.Context(), app.PullRequest{})
+	if !errors.Is(err, engine.ErrDenied) || !strings.Contains(err.Error(), "no one") || !strings.Contains(err.Error(), "no other") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestDryRunsOfPullAndPushAskNobody(t *testing.T) {

@@ -150,6 +150,15 @@ func TestStatusTextGivesHealthAndExitCode(t *testing.T) {
 	}
 }
 
+func TestAContainerOfOneOfSeveralPlatformsSaysWhich(t *testing.T) {
+	rows := `[{"Id":"abc","Names":["/a"],"ImageManifestDescriptor":{"platform":{"os":"linux","architecture":"arm64","variant":"v8"}}},{"Id":"def","Names":["/b"]}]`
+	_, e := newWire(t, "1.48", map[string]http.HandlerFunc{"GET /containers/json": reply(200, rows)})
+	list, err := e.Containers(t.Context(), engine.ContainerFilter{})
+	if err != nil || len(list) != 2 || list[0].Platform != "linux/arm64/v8" || list[1].Platform != "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // twoNetworks is a container on two networks.
 func twoNetworks() engine.ContainerSpec {
 	spec := engine.ContainerSpec{

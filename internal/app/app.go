@@ -166,6 +166,9 @@ func (a *App) connect() (Engine, error) {
 			return nil, err
 		}
 		a.engine = e
+		if configured, ok := e.(interface{ Warnings() []string }); ok { // an engine in memory has no configuration
+			a.warn(configured.Warnings()...)
+		}
 	}
 	return a.engine, nil
 }

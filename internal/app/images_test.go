@@ -1,6 +1,9 @@
 package app_test
 
 import (
+	"errors"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +54,51 @@ func TestAnOldImageIsPulledOnceAndThenKnownToBeNew(t *testing.T) {
 			t.Errorf("%d pulls and %d tags, want one each", pulls, tags)
 		}
 	})
+}
+
+func TestAnImageThatHasGoneIsListedAsItsContainerKnowsIt(t *testing.T) {
+	b := newBench(t, "web")
+	pinned := "pinned@sha256:" + strings.Repeat("ab", 32)
+	b.e.AddImage(engine.Image{Digests: []string{pinned}, OS: "linux", Architecture: "arm64"})
+	files := "name: shop\nservices:\n  web: {image: web}\n  fixed: {image: " + pinned + "}\n"
+	b.up(files)
+	gone := false
+	b.e.FailOn(func(c enginetest.Call) error {
+		if gone && c.Method == "InspectImage" {
+			return &engine.Error{Op: "inspect image", Kind: engine.ErrNotFound, Text: "No such image"}
+		}
+		return nil
+	})
+	for _, gone = range []bool{false, true} {
+		rows, err := b.app(files).Images(t.Context(), app.ImagesRequest{})
+		if err != nil || len(rows) != 2 {
+			t.Fatal(rows, err)
+		}
+		if r := rows[0]; r.Repository != "pinned" || r.Tag != "<none>" || r.Platform != map[bool]string{false: "linux/arm64", true: ""}[gone] || r.ID == "" {
+			t.Errorf("%+v", r)
+		}
+		if r := rows[1]; r.Repository != "web" || r.Tag != "latest" || r.ID == "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestEachPullThatFailedIsInTheError(t *testing.T) {
+	b := newBench(t)
+	var both sync.WaitGroup
+	both.Add(2)
+	b.e.FailOn(func(c enginetest.Call) error {
+		if c.Method != "PullImage" {
+			return nil
+		}
+		both.Done()
+		both.Wait()
+		return &engine.Error{Op: "pull image", Kind: engine.ErrDenied, Text: "no " + c.Args[0]}
+	})
+	err := b.app("name: two\nservices:\n  a: {image: one}\n  b: {image: other}\n").Pull(t.Context(), app.PullRequest{})
+	if !errors.Is(err, engine.ErrDenied) || !strings.Contains(err.Error(), "no one") || !strings.Contains(err.Error(), "no other") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestDryRunsOfPullAndPushAskNobody(t *testing.T) {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -171,6 +172,11 @@ func (a *App) Images(ctx context.Context, r ImagesRequest) ([]ImageRow, error) {
 	for i, c := range list {
 		g.Go(func() error {
 			image, err := a.engine.InspectImage(ctx, c.ImageID)
+			if errors.Is(err, engine.ErrNotFound) {
+				// With containerd's store an image goes with its last name, whoever uses it.
+				rows[i], err = a.goneImageRow(ctx, c)
+				return err
+			}
 			rows[i] = imageRow(c, image)
 			return err
 		})
@@ -182,12 +188,27 @@ func (a *App) Images(ctx context.Context, r ImagesRequest) ([]ImageRow, error) {
 	return rows, nil
 }
 
+// goneImageRow says what the container itself knows of its image.
+func (a *App) goneImageRow(ctx context.Context, c engine.Container) (ImageRow, error) {
+	detail, err := a.engine.InspectContainer(ctx, c.ID)
+	switch {
+	case err == nil:
+		c.Image = detail.Image // as it was asked for; the list shows an ID
+	case !errors.Is(err, engine.ErrNotFound):
+		return ImageRow{}, err
+	}
+	return imageRow(c, engine.Image{ID: c.ImageID}), nil
+}
+
 func imageRow(c engine.Container, image engine.Image) ImageRow {
 	row := ImageRow{
 		Container: c.Name, Service: c.Labels[labels.Service], ID: image.ID, Size: image.Size,
 		Created: image.Created, LastTagged: image.LastTagged,
 	}
 	row.Platform = strings.Trim(image.OS+"/"+image.Architecture+"/"+image.Variant, "/")
+	if c.Platform != "" { // the image is one of several
+		row.Platform = c.Platform
+	}
 	ref := c.Image
 	if !contains(image.Tags, ref) && len(image.Tags) > 0 && !contains(image.Tags, ref+":latest") {
 		ref = image.Tags[0]
@@ -196,14 +217,18 @@ func imageRow(c engine.Container, image engine.Image) ImageRow {
 	return row
 }
 
-// splitReference parts a reference at its tag; a port is none.
+// splitReference parts a reference at its tag; a port is none, and a digest
+// takes the place of one.
 func splitReference(ref string) (repository, tag string) {
-	ref, _, _ = strings.Cut(ref, "@")
+	ref, _, digested := strings.Cut(ref, "@")
 	if strings.HasPrefix(ref, "sha256:") {
 		return "<none>", "<none>"
 	}
 	if i := strings.LastIndex(ref, ":"); i > strings.LastIndex(ref, "/") {
 		return ref[:i], ref[i+1:]
+	}
+	if digested {
+		return ref, "<none>"
 	}
 	return ref, "latest"
 }

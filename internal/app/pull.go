@@ -57,7 +57,7 @@ func (p *pull) merge(d imageDecision, builders []string) {
 type batch struct {
 	group errgroup.Group
 	mu    sync.Mutex
-	err   error
+	errs  []error
 }
 
 func (a *App) newBatch() *batch {
@@ -72,7 +72,7 @@ func (a *App) newBatch() *batch {
 func (b *batch) add(ctx context.Context, do func() error) {
 	b.group.Go(func() error {
 		b.mu.Lock()
-		stop := b.err != nil
+		stop := len(b.errs) > 0
 		b.mu.Unlock()
 		if stop {
 			return nil
@@ -83,17 +83,17 @@ func (b *batch) add(ctx context.Context, do func() error) {
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.err == nil {
-			b.err = err
+		if err != nil && (len(b.errs) == 0 || ctx.Err() == nil) { // an end is told once
+			b.errs = append(b.errs, err)
 		}
 		return nil
 	})
 }
 
-// wait gives the first error.
+// wait gives the errors, each of which is told nowhere else.
 func (b *batch) wait() error {
-	_ = b.group.Wait() // each reports through err
-	return b.err
+	_ = b.group.Wait() // each reports through errs
+	return errors.Join(b.errs...)
 }
 
 // pullAll pulls images side by side and tries again what failed for a moment.

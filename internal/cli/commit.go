@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -104,32 +101,5 @@ func runExport(ctx context.Context, s *session, use exporter, o exportOptions) e
 	if err != nil {
 		return err
 	}
-	return writeWhole(path, func(w io.Writer) error { return use.Export(ctx, o.ExportRequest, w) })
-}
-
-// writeWhole makes a file appear under its name only once all of it is written.
-func writeWhole(path string, write func(io.Writer) error) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	err = write(file)
-	for _, step := range []func() error{
-		file.Close,
-		func() error { return os.Chmod(file.Name(), 0o644) },
-		func() error { return os.Rename(file.Name(), path) },
-	} {
-		if stepErr := step(); err == nil && stepErr != nil {
-			err = fmt.Errorf("write %s: %w", path, stepErr)
-		}
-		if err != nil {
-			break
-		}
-	}
-	if err != nil {
-		// The file is of no use; what went wrong is told.
-		_ = file.Close()
-		_ = os.Remove(file.Name())
-	}
-	return err
+	return app.WriteWhole(path, 0o666, func(w io.Writer) error { return use.Export(ctx, o.ExportRequest, w) })
 }

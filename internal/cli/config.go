@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -98,7 +98,10 @@ func (s *session) writeFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, content, 0o666)
+	return app.WriteWhole(path, 0o666, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
 }
 
 // absolute makes a path of the command line absolute: relative ones start from

@@ -41,11 +41,14 @@ type Container struct {
 	Names   []string // all names, links included, without the leading slash
 	Image   string   // the reference it was created from, as the engine shows it
 	ImageID string   // the image's identity
-	Command string
-	Created time.Time
-	State   State
-	Status  string // the engine's text, such as "Up 2 minutes (healthy)"
-	Health  Health
+	// Platform is what the container was made for, such as "linux/arm64/v8", where
+	// the engine keeps images for several; else empty.
+	Platform string
+	Command  string
+	Created  time.Time
+	State    State
+	Status   string // the engine's text, such as "Up 2 minutes (healthy)"
+	Health   Health
 	// ExitCode is the last exit code, read from Status; 0 while running.
 	ExitCode    int
 	Labels      map[string]string

@@ -181,7 +181,7 @@ func (l *live) status(e event.Event) {
 		return
 	}
 	r := l.row(e.ID(), e.Name, e.Time)
-	r.status, r.text, r.phase = string(e.Status), oneLine(e.Text), phaseOf(e)
+	r.status, r.text, r.phase = string(e.Status), statusText(e), phaseOf(e)
 	if r.phase == event.Working {
 		r.end = time.Time{}
 	} else {

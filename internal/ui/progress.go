@@ -172,6 +172,15 @@ func (q *quietProgress) show(e event.Event) error {
 
 func (q *quietProgress) close() error { return nil }
 
+// statusText is what a status says beside its word. Why a resource failed is in
+// the command's error, which follows.
+func statusText(e event.Event) string {
+	if isFailure(e) && e.Parent == "" {
+		return ""
+	}
+	return oneLine(e.Text)
+}
+
 // isFailure tells whether a status event is about something that went wrong.
 func isFailure(e event.Event) bool {
 	return e.Kind == event.KindStatus && (e.Phase == event.Failed || e.Status == event.Error)

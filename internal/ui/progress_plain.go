@@ -71,7 +71,7 @@ func statusLine(e event.Event) string {
 	if e.DryRun {
 		b.WriteString(dryRunPrefix)
 	}
-	for _, word := range []string{e.ID(), string(e.Status), oneLine(e.Text)} {
+	for _, word := range []string{e.ID(), string(e.Status), statusText(e)} {
 		if word != "" {
 			b.WriteString(" " + word)
 		}

@@ -84,7 +84,7 @@ func TestPlainProgressIsALinePerStatusWithoutLayers(t *testing.T) {
 		" Container app-redis-1 Creating",
 		" Container app-web-1 Creating",
 		" Container app-redis-1 Started",
-		" Container app-web-1 Error port already in use: 0.0.0.0:8080",
+		" Container app-web-1 Error",
 		" app-job-1 Skipped because app-web-1 failed",
 		"see berth history",
 		"",
@@ -113,14 +113,14 @@ func TestPlainProgressMarksWhatADryRunDidNotDo(t *testing.T) {
 	equal(t, r.err.String(), "DRY-RUN MODE -  Container app-web-1 Creating\n")
 }
 
-func TestPlainProgressKeepsAnErrorOfManyLinesOnOne(t *testing.T) {
+func TestPlainProgressKeepsATextOfManyLinesOnOne(t *testing.T) {
 	r := newRecorder()
-	e := status(event.Container, "a", event.Error)
+	e := status(event.Container, "a", event.Skipped)
 	e.Text = "first\nsecond\x1b[31m\n"
 	if err := play(t, r, ModePlain, []step{{0, e}}); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, r.err.String(), " Container a Error first second\n")
+	equal(t, r.err.String(), " Container a Skipped first second\n")
 }
 
 func TestStatusStdoutMovesProgressToStandardOutput(t *testing.T) {
@@ -138,7 +138,7 @@ func TestQuietProgressTellsOnlyErrorsAndWarnings(t *testing.T) {
 	if err := play(t, r, ModeQuiet, up()); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, r.err.String(), "warning: key x is not supported\n Container app-web-1 Error port already in use: 0.0.0.0:8080\n")
+	equal(t, r.err.String(), "warning: key x is not supported\n Container app-web-1 Error\n")
 	equal(t, r.out.String(), "")
 }
 

@@ -59,6 +59,7 @@ func TestRegistryRefusalsAreClassified(t *testing.T) {
 		{404, "manifest for app:9 not found: manifest unknown: manifest unknown", engine.ErrNotFound},
 		{500, "Get \"https://registry.test/v2/\": net/http: TLS handshake timeout", engine.ErrTransient},
 		{500, "toomanyrequests: You have reached your pull rate limit", engine.ErrTransient},
+		{500, "error parsing HTTP 429 response body: unexpected status code 429 Too Many Requests", engine.ErrTransient},
 		{200, "received unexpected HTTP status: 503 Service Unavailable", engine.ErrTransient},
 	} {
 		answer := refusal(test.status, test.text)
@@ -121,6 +122,37 @@ func TestRefusalsThatCallForDifferentStepsHaveKindsOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestARemovalThatTheFileSystemDoesNotLetThroughIsTriedAgain(t *testing.T) {
+	held := refusal(500, "container abc: unable to remove filesystem: unlinkat /var/lib/docker/containers/abc: directory not empty")
+	for _, test := range []struct {
+		answers  []http.HandlerFunc // the last one for ever
+		requests int
+		done     bool
+	}{
+		{[]http.HandlerFunc{held, held, reply(204, "")}, 3, true},
+		{[]http.HandlerFunc{held, refusal(404, "No such container: abc")}, 2, true},
+		{[]http.HandlerFunc{refusal(500, "driver failed")}, 1, false},
+		{[]http.HandlerFunc{held}, removeTries, false},
+	} {
+		asked := 0
+		answer := func(w http.ResponseWriter, r *http.Request) {
+			next := min(asked, len(test.answers)-1)
+			asked++
+			test.answers[next](w, r)
+		}
+		_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"DELETE /containers/abc": answer, "DELETE /volumes/abc": answer})
+		for _, remove := range []func() error{
+			func() error { return e.RemoveContainer(t.Context(), "abc", engine.RemoveOptions{}) },
+			func() error { return e.RemoveVolume(t.Context(), "abc", false) },
+		} {
+			asked = 0
+			if err := remove(); (err == nil) != test.done || asked != test.requests {
+				t.Errorf("%d requests, want %d: %v", asked, test.requests, err)
+			}
+		}
+	}
+}
+
 func TestDigestsAndVolumesAreNotShortened(t *testing.T) {
 	id := strings.Repeat("ab", 32)
 	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"DELETE /volumes/" + id: refusal(500, "no sha256:"+id)})
@@ -149,7 +181,7 @@ func TestABrokenAnswerNamesTheEngine(t *testing.T) {
 	}
 	_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"GET /containers/abc/json": broken})
 	_, err := e.InspectContainer(t.Context(), "abc")
-	if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(err.Error(), e.Endpoint()+" broke") {
+	if !errors.Is(err, engine.ErrUnreachable) || !strings.Contains(err.Error(), e.Endpoint()+" closed the connection") {
 		t.Errorf("%v", err)
 	}
 }

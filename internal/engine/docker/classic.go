@@ -32,6 +32,8 @@ func (e *Engine) ClassicBuild(ctx context.Context, files io.Reader, config types
 	}
 	if files == nil {
 		options.RemoteContext = config.Context
+	} else {
+		files = ownReader{files}
 	}
 	answer, err := e.cli.ImageBuild(ctx, files, options)
 	if err != nil {
@@ -48,7 +50,7 @@ func (e *Engine) ClassicBuild(ctx context.Context, files io.Reader, config types
 				id = result.ID
 			}
 		}
-		_, err := io.WriteString(out, message.Stream)
+		_, err := io.WriteString(ownWriter{out}, message.Stream)
 		return err
 	})
 	return id, e.fail(ctx, op, name, errors.Join(err, answer.Body.Close()))
@@ -83,7 +85,7 @@ func (e *Engine) LoadImage(ctx context.Context, archive io.Reader) error {
 	if err := e.ready(ctx, op, ""); err != nil {
 		return err
 	}
-	answer, err := e.cli.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+	answer, err := e.cli.ImageLoad(ctx, ownReader{archive}, client.ImageLoadWithQuiet(true))
 	if err != nil {
 		return e.fail(ctx, op, "", err)
 	}

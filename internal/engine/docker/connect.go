@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,7 +51,8 @@ type Options struct {
 
 // New makes an adapter without asking the engine anything: the first request
 // negotiates the API version. Errors are about the configuration: an unknown
-// context, a malformed address or config.json, an unreadable certificate.
+// context, a malformed address or version, an unreadable certificate. A
+// config.json that cannot be read is a warning.
 func New(opts Options) (*Engine, error) {
 	if opts.Environ == nil {
 		opts.Environ = os.Getenv
@@ -59,10 +61,8 @@ func New(opts Options) (*Engine, error) {
 		opts.UserAgent = "berth"
 	}
 	dir := configDir(opts)
-	file, err := config.Load(dir)
-	if err != nil {
-		return nil, fmt.Errorf("docker configuration %s: %s; correct or remove the file", filepath.Join(dir, "config.json"), oneLine(err))
-	}
+	// What could be read of a broken file counts, as with the Docker CLI.
+	file, fileErr := config.Load(dir)
 	if !file.ContainsAuth() {
 		file.CredentialsStore = credentials.DetectDefaultStore(file.CredentialsStore)
 	}
@@ -70,8 +70,15 @@ func New(opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connect(opts, target, file)
+	e, err := connect(opts, target, file)
+	if err == nil && fileErr != nil {
+		e.warnings = append(e.warnings, "Docker configuration: "+oneLine(fileErr)+"; correct or remove the file")
+	}
+	return e, err
 }
+
+// versionPattern is the form of DOCKER_API_VERSION.
+const versionPattern = `^v?[0-9]+\.[0-9]+$`
 
 // connect builds the client for a target.
 func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine, error) {
@@ -92,9 +99,13 @@ func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine,
 		transport.TLSClientConfig = target.tls
 	}
 	version := opts.Environ(client.EnvOverrideAPIVersion)
+	if version != "" && !regexp.MustCompile(versionPattern).MatchString(version) {
+		return nil, fmt.Errorf("%s %q: not a version of the Engine API such as %s", client.EnvOverrideAPIVersion, version, MinimumAPI)
+	}
 	e.pinned = version != ""
+	requests := &http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}
 	cli, err := client.NewClientWithOpts(
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+		client.WithHTTPClient(requests),
 		client.WithHost(host),
 		client.WithUserAgent(opts.UserAgent),
 		client.WithHTTPHeaders(file.HTTPHeaders),
@@ -104,6 +115,7 @@ func connect(opts Options, target target, file *configfile.ConfigFile) (*Engine,
 	if err != nil {
 		return nil, fmt.Errorf("docker host %s: %s", target.host, oneLine(err))
 	}
+	requests.Transport = engineOnly{requests.Transport} // only now: the client configures the one below
 	if helper != nil {
 		transport.Proxy = nil
 		transport.DialContext = explained(helper.Dialer)

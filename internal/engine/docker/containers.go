@@ -79,6 +79,9 @@ func convertSummary(row container.Summary) engine.Container {
 		Labels: row.Labels, Networks: map[string]engine.Attachment{}, NetworkMode: row.HostConfig.NetworkMode,
 		SizeRw: row.SizeRw, SizeRootFs: row.SizeRootFs,
 	}
+	if image := row.ImageManifestDescriptor; image != nil && image.Platform != nil {
+		c.Platform = strings.Trim(image.Platform.OS+"/"+image.Platform.Architecture+"/"+image.Platform.Variant, "/")
+	}
 	c.Health, c.ExitCode = parseStatus(row.Status)
 	for _, name := range row.Names {
 		name = strings.TrimPrefix(name, "/")

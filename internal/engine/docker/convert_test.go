@@ -228,6 +228,7 @@ func TestGapsNameTheKeyAndTheVersionItNeeds(t *testing.T) {
 		{Type: "volume", Source: "v", Target: "/v", Volume: &types.ServiceVolumeVolume{Subpath: "s"}},
 		{Type: "bind", Source: "/b", Target: "/b", Bind: &types.ServiceVolumeBind{Recursive: "readonly"}},
 	}
+	spec.Service.Volumes = spec.Mounts
 	spec.Service.Devices = []types.DeviceMapping{{Source: "v.test/c=d", Target: "v.test/c=d"}}
 	spec.Service.Deploy = &types.DeployConfig{
 		RestartPolicy: &types.RestartPolicy{Condition: "any", Delay: &interval, Window: &interval, MaxAttempts: &attempts},
@@ -237,9 +238,9 @@ func TestGapsNameTheKeyAndTheVersionItNeeds(t *testing.T) {
 	}
 	want := map[string]string{
 		"annotations": "1.43", "devices": "1.44 fatal", "healthcheck.start_interval": "1.44",
-		"networks.demo_front.mac_address": "1.44 fatal", "networks.demo_front.gw_priority": "1.48",
-		"networks.demo_front.interface_name": "1.49 fatal", "volumes.i.type": "1.48 fatal", "volumes.v.volume.subpath": "1.45 fatal",
-		"volumes.b.bind.recursive": "1.44 fatal", "deploy.restart_policy.delay": "", "deploy.restart_policy.window": "",
+		"networks.front.mac_address": "1.44 fatal", "networks.front.gw_priority": "1.48",
+		"networks.front.interface_name": "1.49 fatal", "volumes.0.type": "1.48 fatal", "volumes.1.volume.subpath": "1.45 fatal",
+		"volumes.2.bind.recursive": "1.44 fatal", "deploy.restart_policy.delay": "", "deploy.restart_policy.window": "",
 		"deploy.restart_policy.max_attempts": "", "deploy.placement": "", "deploy.endpoint_mode": "",
 		"deploy.resources.reservations.cpus": "", "deploy.resources.reservations.pids": "", "deploy.resources.reservations.generic_resources": "",
 	}

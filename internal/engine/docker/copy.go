@@ -22,13 +22,14 @@ func (e *Engine) StatPath(ctx context.Context, id, path string) (engine.PathStat
 
 // CopyFrom gives a tar archive of a path in a container; the caller closes it.
 func (e *Engine) CopyFrom(ctx context.Context, id, path string) (io.ReadCloser, engine.PathStat, error) {
+	const op = "copy from"
 	var archive io.ReadCloser
 	var stat container.PathStat
-	err := e.act(ctx, "copy from", id+":"+path, func() (err error) {
+	err := e.act(ctx, op, id+":"+path, func() (err error) {
 		archive, stat, err = e.cli.CopyFromContainer(ctx, id, path)
 		return err
 	})
-	return archive, convertStat(stat), err
+	return e.body(ctx, op, id+":"+path, archive), convertStat(stat), err
 }
 
 // CopyTo unpacks a tar archive in a directory of a container. With archive
@@ -36,7 +37,7 @@ func (e *Engine) CopyFrom(ctx context.Context, id, path string) (io.ReadCloser, 
 // (`cp --archive`).
 func (e *Engine) CopyTo(ctx context.Context, id, dir string, archive io.Reader, ownership bool) error {
 	return e.act(ctx, "copy to", id+":"+dir, func() error {
-		return e.cli.CopyToContainer(ctx, id, dir, archive, container.CopyToContainerOptions{CopyUIDGID: ownership})
+		return e.cli.CopyToContainer(ctx, id, dir, ownReader{archive}, container.CopyToContainerOptions{CopyUIDGID: ownership})
 	})
 }
 
@@ -59,10 +60,11 @@ func (e *Engine) Commit(ctx context.Context, id string, opts engine.CommitOption
 
 // Export gives a container's file system as a tar archive; the caller closes it.
 func (e *Engine) Export(ctx context.Context, id string) (io.ReadCloser, error) {
+	const op = "export container"
 	var archive io.ReadCloser
-	err := e.act(ctx, "export container", id, func() (err error) {
+	err := e.act(ctx, op, id, func() (err error) {
 		archive, err = e.cli.ContainerExport(ctx, id)
 		return err
 	})
-	return archive, err
+	return e.body(ctx, op, id, archive), err
 }

@@ -25,6 +25,7 @@ type Engine struct {
 	config   *configfile.ConfigFile
 	readFile func(string) ([]byte, error)
 	beat     *pulse
+	warnings []string
 
 	// dialFailure is why the last connection could not be opened; nil if it was.
 	dialFailure atomic.Pointer[error]
@@ -39,6 +40,9 @@ func (e *Engine) Endpoint() string { return e.endpoint }
 
 // Context is the name of the Docker context in use, "default" for none.
 func (e *Engine) Context() string { return e.context }
+
+// Warnings are what is wrong with the configuration and stops nothing.
+func (e *Engine) Warnings() []string { return e.warnings }
 
 // Close closes idle connections; streams that are open stay open.
 func (e *Engine) Close() error { return e.cli.Close() }

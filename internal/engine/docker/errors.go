@@ -34,6 +34,9 @@ func (e *Engine) fail(ctx context.Context, op, name string, err error) error {
 	if errors.Is(err, errMute) {
 		return e.silent(op, name)
 	}
+	if own := ownFailure(err); own != nil {
+		return own
+	}
 	if ended := endOf(ctx, err); ended != nil {
 		return fmt.Errorf("%s: %w", strings.TrimSpace(op+" "+name), ended)
 	}
@@ -42,9 +45,10 @@ func (e *Engine) fail(ctx context.Context, op, name string, err error) error {
 	case strings.Contains(result.Text, "unable to upgrade to"):
 		result.Kind, result.Text = upgradeRefusal(result.Text)
 	case isBroken(err) && e.dialFailure.Load() == nil:
-		result.Kind = engine.ErrUnreachable
-		result.Text = fmt.Sprintf("the connection to the Docker engine at %s broke: %s", e.endpoint, reason(err))
-	case client.IsErrConnectionFailed(err), strings.Contains(result.Text, httpToHTTPS), strings.Contains(result.Text, "cannot connect to the Docker daemon"):
+		result.Kind, result.Text = engine.ErrUnreachable, e.broke(err)
+	case notAnEngine(err) != "" && wrongTLS(err) == "":
+		result.Kind, result.Text = engine.ErrUnreachable, e.foreign(notAnEngine(err))
+	case client.IsErrConnectionFailed(err), wrongTLS(err) != "", strings.Contains(result.Text, "cannot connect to the Docker daemon"):
 		result.Kind, result.Text = engine.ErrUnreachable, e.unreachable(err)
 	default:
 		result.Kind = kind(err, result.Text)
@@ -75,9 +79,6 @@ func shortName(op, name string) string {
 	return engine.ShortIDs(name)
 }
 
-// httpToHTTPS is what Go's TLS servers answer to a client that speaks plain HTTP.
-const httpToHTTPS = "Client sent an HTTP request to an HTTPS server"
-
 // upgradeRefusal explains a refused attach: the client library throws the
 // engine's words away and keeps the status.
 func upgradeRefusal(text string) (error, string) {
@@ -96,13 +97,14 @@ func (e *Engine) unreachable(err error) string {
 	if dialed := e.dialFailure.Load(); dialed != nil {
 		cause = *dialed
 	}
+	if wrong := wrongTLS(cause); wrong != "" {
+		return fmt.Sprintf("cannot reach the Docker engine at %s: %s; do both sides agree on TLS? (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH)", e.endpoint, wrong)
+	}
 	advice := "is it running?"
 	var network *net.OpError
 	switch {
 	case errors.Is(cause, fs.ErrPermission):
 		advice = "may this user use it? (group docker, or root)"
-	case strings.Contains(cause.Error(), "malformed HTTP response"), strings.Contains(cause.Error(), "HTTP response to HTTPS"), strings.Contains(cause.Error(), httpToHTTPS):
-		advice = "do both sides agree on TLS? (DOCKER_TLS_VERIFY, DOCKER_CERT_PATH)"
 	case strings.Contains(cause.Error(), "certificate"):
 		advice = "are the certificates right? (DOCKER_CERT_PATH)"
 	}
@@ -110,6 +112,15 @@ func (e *Engine) unreachable(err error) string {
 		cause = network.Err
 	}
 	return fmt.Sprintf("cannot reach the Docker engine at %s: %s; %s", e.endpoint, reason(cause), advice)
+}
+
+// broke says which engine has closed a connection in the middle of an answer.
+func (e *Engine) broke(err error) string {
+	how := ""
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		how = " (" + reason(err) + ")"
+	}
+	return fmt.Sprintf("the Docker engine at %s closed the connection%s; it may have been stopped or restarted", e.endpoint, how)
 }
 
 // reason shortens errors whose text repeats the address.
@@ -180,10 +191,11 @@ const (
 	inUse     = "has active endpoints|volume is in use|image is being used|image is referenced|is in use by"
 	notJoined = "is not connected to network|is not connected to the network"
 	leaving   = "is already in progress|is marked for removal"
+	stillHeld = "directory not empty|device or resource busy"
 	alive     = "stop the container before"
 	denied    = "pull access denied|unauthorized|authentication required|access denied|access to the resource is denied|denied: |no basic auth|incorrect username or password|403 forbidden"
 	missing   = "manifest unknown|no such image|repository name not known|no matching manifest"
-	transient = "toomanyrequests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
+	transient = "toomanyrequests|too many requests|i/o timeout|tls handshake timeout|connection reset|connection refused|unexpected eof|" +
 		"temporary failure|server misbehaving|client.timeout|context deadline exceeded|status: 50|500 internal|502 bad|503 service|504 gateway|no route to host|network is unreachable"
 )
 

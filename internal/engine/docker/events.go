@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"strings"
@@ -62,11 +61,10 @@ func (e *Engine) Events(ctx context.Context, filter engine.EventFilter) (engine.
 
 // streamEnded is the error for an event stream that ends by itself.
 func (e *Engine) streamEnded(op string, err error) error {
-	if errors.Is(err, errMute) {
-		return e.silent(op, "")
+	if isBroken(err) { // in whatever state the last attempt to connect was
+		return &engine.Error{Op: op, Kind: engine.ErrUnreachable, Text: e.broke(err)}
 	}
-	return &engine.Error{Op: op, Kind: engine.ErrUnreachable, Text: fmt.Sprintf(
-		"the event stream of the Docker engine at %s ended: %s", e.endpoint, oneLine(err))}
+	return e.fail(context.Background(), op, "", err)
 }
 
 // endedStream is a stream without events.

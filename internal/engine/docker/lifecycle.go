@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -86,9 +87,36 @@ func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
 
 // RemoveContainer removes a container.
 func (e *Engine) RemoveContainer(ctx context.Context, id string, opts engine.RemoveOptions) error {
-	return e.act(ctx, "remove container", id, func() error {
+	return e.remove(ctx, "remove container", id, func() error {
 		return e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: opts.Force, RemoveVolumes: opts.Volumes})
 	})
+}
+
+// How often a removal is tried that the file system does not let through yet,
+// and the first pause, which doubles.
+const (
+	removeTries = 6
+	removePause = 50 * time.Millisecond
+)
+
+// remove asks for the removal of an object until the engine has got its files
+// removed: Docker 20.10 gives up at once where the kernel or another process
+// still holds one of them. What has gone meanwhile has been removed.
+func (e *Engine) remove(ctx context.Context, op, name string, request func() error) error {
+	err := e.act(ctx, op, name, request)
+	pause := removePause
+	for try := 1; try < removeTries && err != nil && matches(stillHeld, err.Error()); try++ {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+		pause *= 2
+		if err = e.act(ctx, op, name, request); errors.Is(err, engine.ErrNotFound) {
+			return nil
+		}
+	}
+	return err
 }
 
 // ResizeContainer tells a container's terminal its size.

@@ -150,6 +150,15 @@ func TestStatusTextGivesHealthAndExitCode(t *testing.T) {
 	}
 }
 
+func TestAContainerOfOneOfSeveralPlatformsSaysWhich(t *testing.T) {
+	rows := `[{"Id":"abc","Names":["/a"],"ImageManifestDescriptor":{"platform":{"os":"linux","architecture":"arm64","variant":"v8"}}},{"Id":"def","Names":["/b"]}]`
+	_, e := newWire(t, "1.48", map[string]http.HandlerFunc{"GET /containers/json": reply(200, rows)})
+	list, err := e.Containers(t.Context(), engine.ContainerFilter{})
+	if err != nil || len(list) != 2 || list[0].Platform != "linux/arm64/v8" || list[1].Platform != "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // twoNetworks is a container on two networks.
 func twoNetworks() engine.ContainerSpec {
 	spec := engine.ContainerSpec{
@@ -160,6 +169,7 @@ func twoNetworks() engine.ContainerSpec {
 		},
 	}
 	spec.Service.Name = "web"
+	spec.Service.Networks = map[string]*types.ServiceNetworkConfig{"back": nil, "front": spec.Networks[1].Config}
 	return spec
 }
 
@@ -229,7 +239,7 @@ func TestAContainerThatCannotJoinANetworkIsRemovedAgain(t *testing.T) {
 func TestAKeyThatChangesMeaningIsRefusedOnAnOlderEngineWithoutARequest(t *testing.T) {
 	w, e := newWire(t, "1.41", nil)
 	_, err := e.CreateContainer(t.Context(), twoNetworks())
-	want := "create container demo-web-1: services.web.networks.demo_front.interface_name needs Engine API 1.49, this engine speaks 1.41"
+	want := "create container demo-web-1: services.web.networks.front.interface_name needs Engine API 1.49, this engine speaks 1.41"
 	if !errors.Is(err, engine.ErrUnsupported) || err.Error() != want {
 		t.Error(err)
 	}

@@ -32,7 +32,7 @@ func (e *Engine) Logs(ctx context.Context, id string, opts engine.LogOptions, st
 }
 
 // copyOutput divides the engine's frames between the two writers, or copies a
-// terminal's raw output.
+// terminal's raw output. Failures of the writers are an [ownError].
 func copyOutput(stream io.Reader, stdout, stderr io.Writer, tty bool) error {
 	if stdout == nil {
 		stdout = io.Discard
@@ -40,6 +40,7 @@ func copyOutput(stream io.Reader, stdout, stderr io.Writer, tty bool) error {
 	if stderr == nil {
 		stderr = io.Discard
 	}
+	stdout, stderr = ownWriter{stdout}, ownWriter{stderr}
 	if tty {
 		_, err := io.Copy(stdout, stream)
 		return err

@@ -9,8 +9,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/cli/cli/config/configfile"
 	dockercontext "github.com/docker/cli/cli/context/docker"
 	"github.com/docker/cli/cli/context/store"
@@ -34,19 +36,20 @@ func resolveTarget(opts Options, dir string, file *configfile.ConfigFile) (targe
 	if opts.Context == "" && opts.Host != "" {
 		return hostTarget(opts, dir, opts.Host)
 	}
-	name := opts.Context
+	name, from := opts.Context, "--context"
 	if name == "" {
-		name = opts.Environ("DOCKER_CONTEXT")
+		name, from = opts.Environ("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
 	}
 	host := opts.Environ(client.EnvOverrideHost)
 	if name == "" && host == "" {
-		name = file.CurrentContext
+		name, from = file.CurrentContext, "currentContext of "+file.Filename
 	}
 	if name != "" && name != defaultContext {
-		return contextTarget(dir, name)
-	}
-	if host == "" {
-		host = client.DefaultDockerHost
+		result, err := contextTarget(dir, name)
+		if err != nil {
+			err = fmt.Errorf("docker context %q (%s): %w", name, from, err)
+		}
+		return result, err
 	}
 	return hostTarget(opts, dir, host)
 }
@@ -84,33 +87,60 @@ func hostTarget(opts Options, dir, host string) (target, error) {
 	return result, nil
 }
 
-// completeHost adds what DOCKER_HOST may leave out: the scheme tcp and the
-// engine's port, 2375 or with TLS 2376.
-func completeHost(host string, secure bool) (string, error) {
+// completeHost adds what DOCKER_HOST may leave out: all of it, the scheme tcp,
+// the host, which is this one, its engine's port, 2375 or with TLS 2376, or the
+// place of the socket.
+func completeHost(given string, secure bool) (string, error) {
+	host := strings.TrimSpace(given)
+	if host == "" {
+		return client.DefaultDockerHost, nil
+	}
 	if !strings.Contains(host, "://") {
 		host = "tcp://" + host
 	}
 	scheme, address, _ := strings.Cut(host, "://")
 	switch scheme {
-	case "unix", "npipe", "fd", "ssh", "http", "https":
+	case "unix", "npipe":
+		if address != "" {
+			return host, nil
+		}
+		if own, place, _ := strings.Cut(client.DefaultDockerHost, "://"); scheme == own {
+			return host + place, nil
+		}
+	case "fd", "ssh", "http", "https":
 		if address != "" {
 			return host, nil
 		}
 	case "tcp":
-		parsed, err := url.Parse(host)
-		if err != nil || parsed.Hostname() == "" {
-			break
+		if complete, ok := completeTCP(host, secure); ok {
+			return complete, nil
 		}
-		if parsed.Port() == "" {
-			port := "2375"
-			if secure {
-				port = "2376"
-			}
-			parsed.Host = net.JoinHostPort(parsed.Hostname(), port)
-		}
-		return parsed.String(), nil
 	}
-	return host, fmt.Errorf("docker host %q: not an address such as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", host)
+	return host, fmt.Errorf("docker host %q: not an address such as unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", given)
+}
+
+// completeTCP adds host and port to an address. A path alone is none: it was
+// meant for a socket.
+func completeTCP(host string, secure bool) (string, bool) {
+	parsed, err := url.Parse(host)
+	if err != nil || parsed.Host == "" && strings.Trim(parsed.Path, "/") != "" {
+		return "", false
+	}
+	name, port := parsed.Hostname(), parsed.Port()
+	if name == "" {
+		name = "localhost"
+	}
+	if port == "" {
+		port = "2375"
+		if secure {
+			port = "2376"
+		}
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", false
+	}
+	parsed.Host = net.JoinHostPort(name, port)
+	return parsed.String(), true
 }
 
 // readCertificate reads a file given by flag, or a default one, which may be
@@ -126,7 +156,8 @@ func readCertificate(given, dir, name string) ([]byte, error) {
 	return content, err
 }
 
-// contextTarget is the target of a Docker context.
+// contextTarget is the target of a Docker context. The caller names the context
+// in the error.
 func contextTarget(dir, name string) (target, error) {
 	result := target{context: name}
 	contexts := store.New(filepath.Join(dir, "contexts"), store.NewConfig(
@@ -134,16 +165,19 @@ func contextTarget(dir, name string) (target, error) {
 		store.EndpointTypeGetter(dockercontext.DockerEndpoint, func() any { return &dockercontext.EndpointMeta{} }),
 	))
 	metadata, err := contexts.GetMetadata(name)
+	if errdefs.IsNotFound(err) {
+		return result, errors.New("it does not exist; `docker context ls` lists those that do")
+	}
 	if err != nil {
-		return result, fmt.Errorf("docker context %q: %s; `docker context ls` lists those that exist", name, oneLine(err))
+		return result, errors.New(oneLine(err))
 	}
 	meta, err := dockercontext.EndpointFromContext(metadata)
 	if err != nil {
-		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+		return result, errors.New(oneLine(err))
 	}
 	endpoint, err := dockercontext.WithTLSData(contexts, name, meta)
 	if err != nil {
-		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+		return result, errors.New(oneLine(err))
 	}
 	result.host = endpoint.Host
 	if result.host == "" {
@@ -157,7 +191,7 @@ func contextTarget(dir, name string) (target, error) {
 		material.ca, material.cert, material.key = data.CA, data.Cert, data.Key
 	}
 	if result.tls, err = material.config(); err != nil {
-		return result, fmt.Errorf("docker context %q: %s", name, oneLine(err))
+		return result, errors.New(oneLine(err))
 	}
 	return result, nil
 }

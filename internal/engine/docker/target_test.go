@@ -49,6 +49,11 @@ func TestTheEngineIsChosenByFlagThenContextThenHostThenConfiguration(t *testing.
 		{map[string]string{"DOCKER_HOST": "10.0.0.1"}, Options{}, "tcp://10.0.0.1:2375"},
 		{map[string]string{"DOCKER_HOST": "tcp://[::1]", "DOCKER_TLS_VERIFY": "1"}, Options{}, "tcp://[::1]:2376"},
 		{map[string]string{"DOCKER_HOST": "tcp://h:1/base"}, Options{}, "tcp://h:1/base"},
+		{map[string]string{"DOCKER_HOST": "tcp://"}, Options{}, "tcp://localhost:2375"},
+		{map[string]string{"DOCKER_HOST": ":1"}, Options{}, "tcp://localhost:1"},
+		{map[string]string{"DOCKER_HOST": "unix://"}, Options{}, "unix:///var/run/docker.sock"},
+		{map[string]string{"DOCKER_HOST": " "}, Options{}, "unix:///var/run/docker.sock"},
+		{map[string]string{"DOCKER_HOST": " " + host + " "}, Options{}, host},
 		{map[string]string{"DOCKER_HOST": "ssh://me@far.test"}, Options{}, "ssh://me@far.test"},
 	} {
 		test.opts.ConfigDir = dir
@@ -69,19 +74,62 @@ func TestDockerConfigNamesTheFolderOfTheConfiguration(t *testing.T) {
 	}
 }
 
+// envOf is an environment of one variable.
+func envOf(name, value string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return ""
+	}
+}
+
+func TestAConfigurationThatCannotBeReadIsAWarning(t *testing.T) {
+	broken := writeConfig(t, `{"currentContext":"there","auths":3}`)
+	writeContext(t, broken, "there", "tcp://there:2375", false)
+	unreadable := t.TempDir()
+	if err := os.Mkdir(filepath.Join(unreadable, "config.json"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for dir, endpoint := range map[string]string{
+		broken: "tcp://there:2375", unreadable: "unix:///var/run/docker.sock", writeConfig(t, "{"): "unix:///var/run/docker.sock",
+	} {
+		e, err := New(Options{ConfigDir: dir, Environ: envOf("", "")})
+		if err != nil || e.Endpoint() != endpoint {
+			t.Errorf("%v, want %s", err, endpoint)
+			continue
+		}
+		warnings := strings.Join(e.Warnings(), "\n")
+		if !strings.Contains(warnings, filepath.Join(dir, "config.json")) || strings.Contains(warnings, "\n") {
+			t.Error(warnings)
+		}
+	}
+	if e, err := New(Options{ConfigDir: t.TempDir(), Environ: envOf("", "")}); err != nil || len(e.Warnings()) > 0 {
+		t.Error(err, e.Warnings())
+	}
+}
+
 func TestWrongConfigurationIsOneLineThatSaysWhere(t *testing.T) {
 	for _, test := range []struct {
 		config string
 		opts   Options
 		want   string
 	}{
-		{"{", Options{}, "config.json"},
-		{"{}", Options{Context: "none"}, `docker context "none"`},
+		{"{}", Options{Context: "none"}, "docker context \"none\" (--context): it does not exist; `docker context ls` lists those that do"},
+		{`{"currentContext":"none"}`, Options{}, `docker context "none" (currentContext of `},
+		{"{}", Options{Host: "/run/docker.sock"}, `docker host "/run/docker.sock": not an address such as`},
+		{"{}", Options{Host: "tcp://h:99999"}, `docker host "tcp://h:99999": not an address such as`},
+		{"{}", Options{Host: "tcp://h:abc"}, `docker host "tcp://h:abc": not an address such as`},
+		{"{}", Options{Environ: envOf("DOCKER_CONTEXT", "a b")}, `docker context "a b" (DOCKER_CONTEXT): it does not exist`},
+		{"{}", Options{Environ: envOf("DOCKER_API_VERSION", "abc")}, `DOCKER_API_VERSION "abc": not a version of the Engine API such as 1.41`},
+		{"{}", Options{Environ: envOf("DOCKER_API_VERSION", " ")}, `DOCKER_API_VERSION " ": not a version`},
 		{"{}", Options{Host: "gopher://x"}, `docker host "gopher://x": not an address such as`},
 		{"{}", Options{Host: "tcp://h:1", TLSVerify: true, CACert: "/none/ca.pem"}, "TLS for docker host tcp://h:1"},
 	} {
 		test.opts.ConfigDir = writeConfig(t, test.config)
-		test.opts.Environ = func(string) string { return "" }
+		if test.opts.Environ == nil {
+			test.opts.Environ = func(string) string { return "" }
+		}
 		if _, err := New(test.opts); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v, want %s", err, test.want)
 		}

@@ -2,7 +2,8 @@ package docker
 
 import (
 	"context"
-	"strings"
+	"slices"
+	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -22,10 +23,10 @@ func Unsupported(spec engine.ContainerSpec, api string) []engine.Gap {
 	check := service.HealthCheck
 	gaps.need("1.44", check != nil && check.StartInterval != nil && !check.Disable, "healthcheck.start_interval", false)
 	for index, endpoint := range spec.Networks {
-		gaps.endpoint(endpoint, index == 0)
+		gaps.endpoint(networkKey(service, endpoint), endpoint, index == 0)
 	}
 	for _, volume := range spec.Mounts {
-		gaps.mount(volume)
+		gaps.mount(volumeKey(service, volume), volume)
 	}
 	gaps.never(service)
 	return gaps.found
@@ -64,22 +65,40 @@ func (l *gapList) need(version string, used bool, key string, fatal bool) {
 	}
 }
 
+// networkKey is where the file configures an endpoint: under its own name for
+// the network, which is not the engine's.
+func networkKey(service types.ServiceConfig, endpoint engine.Endpoint) string {
+	for key, config := range service.Networks {
+		if config != nil && config == endpoint.Config {
+			return "networks." + key
+		}
+	}
+	return "networks." + endpoint.Network
+}
+
+// volumeKey is where the file has a mount: in a list, unless another key made it.
+func volumeKey(service types.ServiceConfig, mount types.ServiceVolumeConfig) string {
+	index := slices.IndexFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == mount.Target })
+	if index < 0 {
+		return "volumes"
+	}
+	return "volumes." + strconv.Itoa(index)
+}
+
 // endpoint records what an engine cannot do on a network. Before API 1.44 the
 // container as a whole has one hardware address, that of its first network.
-func (l *gapList) endpoint(endpoint engine.Endpoint, first bool) {
+func (l *gapList) endpoint(key string, endpoint engine.Endpoint, first bool) {
 	config := endpoint.Config
 	if config == nil {
 		return
 	}
-	key := "networks." + endpoint.Network
 	l.need("1.44", config.MacAddress != "" && !first, key+".mac_address", true)
 	l.need("1.48", config.GatewayPriority != 0, key+".gw_priority", false)
 	l.need("1.49", config.InterfaceName != "", key+".interface_name", true)
 }
 
 // mount records what an engine cannot mount.
-func (l *gapList) mount(volume types.ServiceVolumeConfig) {
-	key := "volumes." + strings.TrimPrefix(volume.Target, "/")
+func (l *gapList) mount(key string, volume types.ServiceVolumeConfig) {
 	l.need("1.48", volume.Type == types.VolumeTypeImage, key+".type", true)
 	l.need("1.45", volume.Volume != nil && volume.Volume.Subpath != "", key+".volume.subpath", true)
 	l.need("1.44", volume.Bind != nil && volume.Bind.Recursive == "readonly", key+".bind.recursive", true)

@@ -52,7 +52,7 @@ func (e *Engine) CreateVolume(ctx context.Context, spec engine.VolumeSpec) (stri
 
 // RemoveVolume removes a volume and the data in it.
 func (e *Engine) RemoveVolume(ctx context.Context, name string, force bool) error {
-	return e.act(ctx, "remove volume", name, func() error { return e.cli.VolumeRemove(ctx, name, force) })
+	return e.remove(ctx, "remove volume", name, func() error { return e.cli.VolumeRemove(ctx, name, force) })
 }
 
 // newVolumeOptions is the create request of a volume.

@@ -28,6 +28,7 @@ import (
 //	               the text with which it refuses or drops it
 //	x-external     networks and volumes that are there before
 //	x-shares       namespaces that must be those of the service "other"
+//	x-pre-start    as x-container, the container of the first pre_start hook
 //	x-create-only  why the container cannot be started
 func (s support) check(t *testing.T, e *Engine, made made) []string {
 	t.Helper()
@@ -49,6 +50,7 @@ func (s support) check(t *testing.T, e *Engine, made made) []string {
 		}
 	}
 	problems = append(problems, s.checkShares(t, shown)...)
+	problems = append(problems, s.checkPreStart(t, e)...)
 	problems = append(problems, s.checkAliases(shown)...)
 	for _, pair := range sortedPairs(s.expected["x-files"]) {
 		if got, err := describeFile(t, e, made.id, pair.key); err != nil || got != pair.value {
@@ -102,6 +104,21 @@ func (s support) checkShares(t *testing.T, shown map[string]any) []string {
 		}
 	}
 	return problems
+}
+
+// checkPreStart creates the container of the first pre_start hook.
+func (s support) checkPreStart(t *testing.T, e *Engine) []string {
+	t.Helper()
+	want := s.expected["x-pre-start"]
+	if want == nil {
+		return nil
+	}
+	service, _ := s.state.Service("web")
+	hooks := service.PreStart()
+	if len(hooks) == 0 {
+		return []string{"there is no hook"}
+	}
+	return differences("hook", testengine.Inspect(t, create(t, e, hooks[0].Spec)), want)
 }
 
 // checkAliases looks at the container's names on its networks.

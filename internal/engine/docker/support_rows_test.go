@@ -26,7 +26,7 @@ func TestTheTestOfARowFailsWithoutItsKey(t *testing.T) {
 	for _, row := range supportRows(t) {
 		_, name, ok := strings.Cut(row.test, "TestTheEngineShowsWhatTheFileAsks/")
 		section, rest, nested := strings.Cut(row.key, ".")
-		if !ok || !nested || unseenKeys[row.key] != "" {
+		if !ok || !nested || strings.HasSuffix(row.key, ".*") || unseenKeys[row.key] != "" {
 			continue
 		}
 		t.Run(row.key, func(t *testing.T) {
@@ -84,10 +84,13 @@ func forget(value reflect.Value, path []string) bool {
 		return forgetInMap(value, strings.TrimPrefix(strings.Join(path, "."), "*."))
 	case reflect.Struct:
 		for index := range value.NumField() {
-			tag, _, _ := strings.Cut(value.Type().Field(index).Tag.Get("yaml"), ",")
-			member := value.Field(index)
+			member, field := value.Field(index), value.Type().Field(index)
+			tag, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+			if tag == "" {
+				tag = strings.ToLower(field.Name)
+			}
 			switch {
-			case value.Type().Field(index).Anonymous:
+			case field.Anonymous:
 				if forget(member, path) {
 					return true
 				}

@@ -75,7 +75,6 @@ func (c *comparison) host() {
 	c.text("read_only", got.ReadonlyRootfs, want.ReadonlyRootfs)
 	c.text("privileged", got.Privileged, want.Privileged)
 	c.text("oom_score_adj", got.OomScoreAdj, want.OomScoreAdj)
-	c.text("volume_driver", got.VolumeDriver, want.VolumeDriver)
 	c.mapping("sysctls", got.Sysctls, want.Sysctls)
 	c.mapping("storage_opt", got.StorageOpt, want.StorageOpt)
 	c.mapping("annotations", got.Annotations, want.Annotations)

@@ -36,7 +36,7 @@ func (c *comparison) resources() {
 	c.number("cpu_count", got.CPUCount, want.CPUCount, false)
 	// docker compose sends hundredths of a per cent.
 	if got.CPUPercent != want.CPUPercent*100 {
-		c.number("cpu_percent", got.CPUPercent, want.CPUPercent, false)
+		c.number("cpu_percent", got.CPUPercent, want.CPUPercent, facts.noCPUPercent)
 	}
 	if got.CpusetCpus != "" || !facts.noCPUSet {
 		c.text("cpuset", got.CpusetCpus, want.CpusetCpus)

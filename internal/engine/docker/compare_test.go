@@ -128,7 +128,6 @@ func hostEdits() map[string]func(*engine.ContainerSpec) {
 		"userns_mode":                func(s *engine.ContainerSpec) { s.Service.UserNSMode = "host" },
 		"cgroup_parent":              func(s *engine.ContainerSpec) { s.Service.CgroupParent = "/other" },
 		"runtime":                    func(s *engine.ContainerSpec) { s.Service.Runtime = "other" },
-		"volume_driver":              func(s *engine.ContainerSpec) { s.Service.VolumeDriver = "other" },
 		"shm_size":                   func(s *engine.ContainerSpec) { s.Service.ShmSize = 0 },
 		"sysctls.net.core.somaxconn": func(s *engine.ContainerSpec) { s.Service.Sysctls = nil },
 		"storage_opt.size":           func(s *engine.ContainerSpec) { s.Service.StorageOpt = map[string]string{"size": "1G"} },

@@ -155,7 +155,6 @@ func newHostConfig(spec engine.ContainerSpec, around surroundings) (*container.H
 		Binds:          binds,
 		Mounts:         mounts,
 		Tmpfs:          newTmpfs(service.Tmpfs),
-		VolumeDriver:   service.VolumeDriver,
 		VolumesFrom:    spec.VolumesFrom,
 		AutoRemove:     spec.AutoRemove,
 		LogConfig:      newLogConfig(service),
@@ -212,7 +211,7 @@ func newLogConfig(service types.ServiceConfig) container.LogConfig {
 	if service.Logging != nil {
 		return container.LogConfig{Type: service.Logging.Driver, Config: service.Logging.Options}
 	}
-	return container.LogConfig{Type: service.LogDriver, Config: service.LogOpt}
+	return container.LogConfig{}
 }
 
 // newExtraHosts writes "host:address"; the engine divides at the first colon,

@@ -141,14 +141,12 @@ func TestFurtherKeysBecomeTheFieldsOfTheRequest(t *testing.T) {
 			s.NetworkMode, s.Service.MacAddress = "bridge", "02:42:ac:11:65:44"
 		}, "Net/EndpointsConfig/bridge/MacAddress", `"02:42:ac:11:65:44"`},
 		{"volumes_from", "1.41", func(s *engine.ContainerSpec) { s.VolumesFrom = []string{"abc:ro"} }, "Host/VolumesFrom", `["abc:ro"]`},
-		{"volume_driver", "1.41", func(s *engine.ContainerSpec) { s.Service.VolumeDriver = "nfs" }, "Host/VolumeDriver", `"nfs"`},
 		{"storage_opt", "1.41", func(s *engine.ContainerSpec) { s.Service.StorageOpt = map[string]string{"size": "1G"} }, "Host/StorageOpt", `{"size":"1G"}`},
 		{"blkio weights", "1.41", func(s *engine.ContainerSpec) {
 			s.Service.BlkioConfig = &types.BlkioConfig{Weight: 7, WeightDevice: []types.WeightDevice{{Path: "/dev/sda", Weight: 8}}}
 		}, "Host/BlkioWeightDevice", `[{"Path":"/dev/sda","Weight":8}]`},
 		{"real-time processor", "1.41", func(s *engine.ContainerSpec) { s.Service.CPURTPeriod, s.Service.CPURTRuntime = 5, 6 }, "Host/CpuRealtimeRuntime", `6`},
 		{"platform", "1.41", func(s *engine.ContainerSpec) { s.Service.Platform = "linux/arm64/v8" }, "Platform", `{"architecture":"arm64","os":"linux","variant":"v8"}`},
-		{"log_driver of old files", "1.41", func(s *engine.ContainerSpec) { s.Service.LogDriver = "syslog" }, "Host/LogConfig/Type", `"syslog"`},
 	})
 }
 
@@ -234,7 +232,7 @@ func TestGapsNameTheKeyAndTheVersionItNeeds(t *testing.T) {
 		RestartPolicy: &types.RestartPolicy{Condition: "any", Delay: &interval, Window: &interval, MaxAttempts: &attempts},
 		Placement:     types.Placement{Constraints: []string{"node.role==manager"}},
 		EndpointMode:  "vip",
-		Resources:     types.Resources{Reservations: &types.Resource{NanoCPUs: 1, Pids: 1, GenericResources: []types.GenericResource{{}}}},
+		Resources:     types.Resources{Reservations: &types.Resource{NanoCPUs: 1, GenericResources: []types.GenericResource{{}}}},
 	}
 	want := map[string]string{
 		"annotations": "1.43", "devices": "1.44 fatal", "healthcheck.start_interval": "1.44",
@@ -242,7 +240,7 @@ func TestGapsNameTheKeyAndTheVersionItNeeds(t *testing.T) {
 		"networks.front.interface_name": "1.49 fatal", "volumes.0.type": "1.48 fatal", "volumes.1.volume.subpath": "1.45 fatal",
 		"volumes.2.bind.recursive": "1.44 fatal", "deploy.restart_policy.delay": "", "deploy.restart_policy.window": "",
 		"deploy.restart_policy.max_attempts": "", "deploy.placement": "", "deploy.endpoint_mode": "",
-		"deploy.resources.reservations.cpus": "", "deploy.resources.reservations.pids": "", "deploy.resources.reservations.generic_resources": "",
+		"deploy.resources.reservations.cpus": "", "deploy.resources.reservations.generic_resources": "",
 	}
 	gaps := Unsupported(spec, "1.41")
 	for _, gap := range gaps {

@@ -1,15 +1,16 @@
 package docker
 
 import (
+	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/compose-spec/compose-go/v2/schema"
 )
 
 // supportDoc is the table of keys, from this package's folder.
@@ -64,9 +65,11 @@ func mentions(t *testing.T, key, file string) {
 		t.Errorf("%s: %v", key, err)
 		return
 	}
+	if !strings.Contains(key, ".") || strings.HasSuffix(key, ".*") {
+		return // a section that is there without being spelt
+	}
 	last := key[strings.LastIndex(key, ".")+1:]
-	short := []string{"consistency", "selinux", "name"}
-	if !slices.Contains(short, last) && !regexp.MustCompile(`\b`+last+`:`).Match(content) {
+	if last != "selinux" && !regexp.MustCompile(`\b`+last+`:`).Match(content) {
 		t.Errorf("%s: %s does not use it", key, file)
 	}
 }
@@ -91,68 +94,111 @@ func existingTests(t *testing.T) []string {
 	return names
 }
 
+// TestTheTableHasARowForEachKeyOfTheSpecification compares the table with the
+// schema that the loader holds files against, both ways. A row for "x.*"
+// speaks for every key below x.
 func TestTheTableHasARowForEachKeyOfTheSpecification(t *testing.T) {
-	keys := map[string]bool{}
-	for _, row := range supportRows(t) {
-		if keys[row.key] {
-			t.Errorf("%s stands twice", row.key)
+	rows := documentedKeys(t)
+	keys := schemaKeys(t)
+	for _, key := range keys {
+		covered := rows[key]
+		for at := strings.LastIndex(key, "."); at > 0 && !covered; at = strings.LastIndex(key[:at], ".") {
+			covered = rows[key[:at]+".*"]
 		}
-		keys[row.key] = true
-	}
-	var wanted []string
-	specKeys(reflect.TypeFor[types.ServiceConfig](), "services", &wanted)
-	specKeys(reflect.TypeFor[types.NetworkConfig](), "networks", &wanted)
-	specKeys(reflect.TypeFor[types.VolumeConfig](), "volumes", &wanted)
-	specKeys(reflect.TypeFor[types.FileObjectConfig](), "configs", &wanted)
-	specKeys(reflect.TypeFor[types.FileObjectConfig](), "secrets", &wanted)
-	// compose-go has one type for limits and reservations; these two are
-	// reservations only.
-	wanted = slices.DeleteFunc(wanted, func(key string) bool {
-		return key == "services.deploy.resources.limits.devices" || key == "services.deploy.resources.limits.generic_resources"
-	})
-	for _, key := range wanted {
-		if !keys[key] && !slices.ContainsFunc(parents(key), func(parent string) bool { return keys[parent] }) {
+		if !covered && !hasRowsBelow(rows, key) {
 			t.Errorf("no row for %s", key)
 		}
 	}
-}
-
-// wholeKeys are sections that one row speaks for.
-const wholeKeys = "build develop depends_on extends provider models pre_start post_start pre_stop update_config rollback_config placement " +
-	"weight_device device_read_bps device_read_iops device_write_bps device_write_iops devices gpus generic_resources ulimits env_file"
-
-// specKeys are the paths of a section's keys, by the tags of compose-go.
-func specKeys(section reflect.Type, prefix string, keys *[]string) {
-	for section.Kind() == reflect.Pointer || section.Kind() == reflect.Slice || section.Kind() == reflect.Map {
-		section = section.Elem()
-	}
-	if section.Kind() != reflect.Struct {
-		*keys = append(*keys, prefix)
-		return
-	}
-	for index := range section.NumField() {
-		member := section.Field(index)
-		name, _, _ := strings.Cut(member.Tag.Get("yaml"), ",")
-		switch {
-		case member.Anonymous:
-			specKeys(member.Type, prefix, keys)
-		case name == "" || name == "-" || strings.HasPrefix(name, "#") || prefix == "services" && name == "name":
-		case slices.Contains(strings.Fields(wholeKeys), name):
-			*keys = append(*keys, prefix+"."+name)
-		default:
-			specKeys(member.Type, prefix+"."+name, keys)
+	for row := range rows {
+		if !slices.Contains(keys, strings.TrimSuffix(row, ".*")) {
+			t.Errorf("the specification has no %s", row)
 		}
 	}
 }
 
-// parents are the sections around a key that may have a row for all of it.
-func parents(key string) []string {
-	var result []string
-	for at := strings.LastIndex(key, "."); at > strings.Index(key, "."); at = strings.LastIndex(key[:at], ".") {
-		result = append(result, key[:at])
+// documentedKeys are the keys that have a row. Those of builds stand in a
+// table of their own, which also has rows for flags.
+func documentedKeys(t *testing.T) map[string]bool {
+	t.Helper()
+	content, err := os.ReadFile(supportDoc)
+	if err != nil {
+		t.Fatal(err)
 	}
-	// These have rows for their parts, which must be complete.
-	return slices.DeleteFunc(result, func(parent string) bool {
-		return parent == "services.networks" || parent == "services.configs" || parent == "services.secrets"
-	})
+	rows := map[string]bool{}
+	own, builds, _ := strings.Cut(string(content), "\n## Images and builds\n")
+	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(own, -1) {
+		if rows[match[1]] {
+			t.Errorf("%s stands twice", match[1])
+		}
+		rows[match[1]] = true
+	}
+	for _, match := range regexp.MustCompile("(?m)^\\| `(build\\.[^`]+)` \\|").FindAllStringSubmatch(builds, -1) {
+		rows["services."+match[1]] = true
+	}
+	return rows
+}
+
+// hasRowsBelow tells whether a section has rows for its keys instead of one
+// for itself; each of them is wanted in its turn.
+func hasRowsBelow(rows map[string]bool, key string) bool {
+	for row := range rows {
+		if strings.HasPrefix(row, key+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// schemaKeys are the paths of all keys of the specification.
+func schemaKeys(t *testing.T) []string {
+	t.Helper()
+	var root map[string]any
+	if err := json.Unmarshal([]byte(schema.Schema), &root); err != nil {
+		t.Fatal(err)
+	}
+	definitions, ok := root["definitions"].(map[string]any)
+	if !ok {
+		definitions, _ = root["$defs"].(map[string]any)
+	}
+	found := map[string]bool{}
+	collectKeys(root, definitions, "", nil, found)
+	keys := slices.Sorted(maps.Keys(found))
+	if len(keys) < 500 {
+		t.Fatalf("only %d keys found", len(keys))
+	}
+	return keys
+}
+
+// collectKeys walks one schema. What stands for names of a person's own
+// (pattern and additional properties) adds nothing to the path.
+func collectKeys(node any, definitions map[string]any, path string, within []string, found map[string]bool) {
+	switch node := node.(type) {
+	case []any:
+		for _, one := range node {
+			collectKeys(one, definitions, path, within, found)
+		}
+	case map[string]any:
+		if ref, ok := node["$ref"].(string); ok {
+			name := ref[strings.LastIndex(ref, "/")+1:]
+			if !slices.Contains(within, name) {
+				collectKeys(definitions[name], definitions, path, append(slices.Clone(within), name), found)
+			}
+			return
+		}
+		for _, part := range []string{"oneOf", "anyOf", "allOf", "items", "additionalProperties"} {
+			collectKeys(node[part], definitions, path, within, found)
+		}
+		patterns, _ := node["patternProperties"].(map[string]any)
+		for pattern, one := range patterns {
+			if pattern != "^x-" {
+				collectKeys(one, definitions, path, within, found)
+			}
+		}
+		properties, _ := node["properties"].(map[string]any)
+		for name, one := range properties {
+			key := strings.TrimPrefix(path+"."+name, ".")
+			found[key] = true
+			collectKeys(one, definitions, key, within, found)
+		}
+	}
 }

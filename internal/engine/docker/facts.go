@@ -11,8 +11,9 @@ type engineFacts struct {
 	logDriver     string
 	runtime       string
 	cgroupVersion string
-	// Limits the kernel lacks: the engine drops them with a warning.
-	noMemory, noSwap, noCPUQuota, noCPUShares, noCPUSet, noPids, noOOMKillDisable, noBlockIO bool
+	// Limits that the kernel lacks (Linux has no share in per cent): the engine
+	// drops them with a warning.
+	noMemory, noSwap, noCPUQuota, noCPUShares, noCPUPercent, noCPUSet, noPids, noOOMKillDisable, noBlockIO bool
 }
 
 // engineFacts asks for the defaults once per engine.
@@ -29,7 +30,7 @@ func (e *Engine) engineFacts(ctx context.Context) (engineFacts, error) {
 	facts := engineFacts{
 		logDriver: info.LoggingDriver, runtime: info.DefaultRuntime, cgroupVersion: info.CgroupVersion,
 		noMemory: !info.MemoryLimit, noSwap: !info.SwapLimit, noCPUQuota: !info.CPUCfsQuota,
-		noCPUShares: !info.CPUShares, noCPUSet: !info.CPUSet, noPids: !info.PidsLimit, noOOMKillDisable: !info.OomKillDisable,
+		noCPUShares: !info.CPUShares, noCPUPercent: info.OSType != "windows", noCPUSet: !info.CPUSet, noPids: !info.PidsLimit, noOOMKillDisable: !info.OomKillDisable,
 	}
 	for _, warning := range info.Warnings {
 		if strings.Contains(warning, "blkio") || strings.Contains(warning, "io.weight") || strings.Contains(warning, "io.max") {

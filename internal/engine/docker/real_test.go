@@ -285,6 +285,18 @@ func TestExecGivesBothStreamsAndTheExitCode(t *testing.T) {
 	}
 }
 
+func TestExecRunsAsItIsAsked(t *testing.T) {
+	e := realEngine(t)
+	_, id := started(t, e, nil)
+	var out strings.Builder
+	code, err := e.Exec(t.Context(), id, engine.ExecSpec{
+		Cmd: []string{"sh", "-c", `echo "$(id -u):$(id -g) $(pwd) $WHO"`}, User: "7:8", WorkingDir: "/tmp", Env: []string{"WHO=me"},
+	}, engine.Streams{Out: &out})
+	if err != nil || code != 0 || out.String() != "7:8 /tmp me\n" {
+		t.Error(out.String(), code, err)
+	}
+}
+
 func TestBuildKitAnswersOnADialledConnection(t *testing.T) {
 	e := realEngine(t)
 	conn, err := e.Dial(t.Context(), "/grpc", "h2c", nil)

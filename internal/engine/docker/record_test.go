@@ -20,9 +20,10 @@ func TestRecord(t *testing.T) {
 	testengine.Images(t)
 	version := "20.10"
 	for _, name := range []string{"full", "plain", "host"} {
-		project, spec := recordedSpec(t, name)
-		loaded := support{project: project, spec: spec}
-		loaded.createResources(t, e)
+		state, spec := recordedSpec(t, name)
+		if err := (support{state: state, spec: spec}).createResources(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
 		id := create(t, e, spec)
 		if name != "host" {
 			if err := e.StartContainer(t.Context(), id); err != nil {
@@ -33,11 +34,11 @@ func TestRecord(t *testing.T) {
 		if err := e.RemoveContainer(t.Context(), id, engine.RemoveOptions{Force: true, Volumes: true}); err != nil {
 			t.Fatal(err)
 		}
-		for _, network := range project.Networks {
-			_ = e.RemoveNetwork(t.Context(), network.Name)
+		for _, network := range state.Networks {
+			_ = e.RemoveNetwork(t.Context(), network.Spec.Name)
 		}
-		for _, volume := range project.Volumes {
-			_ = e.RemoveVolume(t.Context(), volume.Name, true)
+		for _, volume := range state.Volumes {
+			_ = e.RemoveVolume(t.Context(), volume.Spec.Name, true)
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/docker/api/types/container"
 
+	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 )
 
@@ -39,7 +39,7 @@ type recordedImage struct {
 type recordedFacts struct{ LogDriver, Runtime, CgroupVersion string }
 
 // recordedSpec is the specification of a recorded Compose file.
-func recordedSpec(t *testing.T, name string) (*types.Project, engine.ContainerSpec) {
+func recordedSpec(t *testing.T, name string) (*desired.State, engine.ContainerSpec) {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{filepath.Join(recordedDir, name+".yaml")}, cli.WithResolvedPaths(true))
 	if err != nil {
@@ -49,7 +49,11 @@ func recordedSpec(t *testing.T, name string) (*types.Project, engine.ContainerSp
 	if err != nil {
 		t.Fatal(err)
 	}
-	return project, specOf(t, project, "web")
+	state, err := desired.Build(project, desired.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state, specOf(t, state, "web")
 }
 
 // loadRecording reads what an engine showed.

@@ -269,8 +269,21 @@ func TestAllFilesTravelInOneArchive(t *testing.T) {
 	}
 }
 
-// writeConfig makes a config.json and gives its folder.
-// stream answers with events, one per line, and then does as told.
+// Not every engine can run a privileged process, so this is about the request.
+func TestAPrivilegedExecIsAskedFor(t *testing.T) {
+	w, e := newWire(t, "1.41", map[string]http.HandlerFunc{"POST /containers/abc/exec": refusal(409, "not running")})
+	for _, privileged := range []bool{true, false} {
+		if _, err := e.Exec(t.Context(), "abc", engine.ExecSpec{Cmd: []string{"true"}, Privileged: privileged}, engine.Streams{}); err == nil {
+			t.Fatal("no error")
+		}
+		requests := w.recorded()
+		var body struct{ Privileged bool }
+		if err := json.Unmarshal(requests[len(requests)-1].Body, &body); err != nil || body.Privileged != privileged {
+			t.Errorf("%s: %v", requests[len(requests)-1].Body, err)
+		}
+	}
+}
+
 func TestStopRoundsItsLimitUpAndRefusesASignalThatWouldBeIgnored(t *testing.T) {
 	w, e := newWire(t, "1.41", nil)
 	limit := 1500 * time.Millisecond

@@ -1,29 +1,31 @@
 package docker
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/testengine"
 	"github.com/berth-dev/berth/pkg/labels"
 )
 
-// supportDir holds one Compose file for each group of keys. Its service "web"
-// is created on the engine; x-container is what the engine must then show,
-// x-environment, x-aliases, x-networks, x-volumes and x-files the same for
-// what needs another look, and x-create-only the reason why it cannot start.
+// supportDir holds one Compose file for each group of keys. berth's own loader
+// and desired state make of it what the engine is asked for. Its service "web"
+// is created last; a service "other", if there is one, runs before. What the
+// engine must then show stands in the x- sections, which support_check_test.go
+// explains.
 const supportDir = "testdata/support"
 
 // TestTheEngineShowsWhatTheFileAsks creates what each file asks for, compares
@@ -42,31 +44,31 @@ func TestTheEngineShowsWhatTheFileAsks(t *testing.T) {
 	}
 }
 
-// support is one file of supportDir, loaded for a project of its own.
-type support struct {
-	project *types.Project
-	spec    engine.ContainerSpec
-}
-
 func showSupport(t *testing.T, name string) {
 	e := realEngine(t)
-	loaded := loadSupport(t, name)
-	loaded.createResources(t, e)
-	spec := loaded.spec
-	id := create(t, e, spec)
-	loaded.check(t, e, id)
-	sameAfterwards(t, e, spec, id)
-	if loaded.project.Extensions["x-create-only"] != nil {
+	loaded, err := loadSupport(t, name, supportEdit{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := loaded.make(t, e)
+	for _, problem := range loaded.check(t, e, made) {
+		t.Error(problem)
+	}
+	if made.err != nil {
 		return
 	}
-	if err := e.StartContainer(t.Context(), id); err != nil {
+	sameAfterwards(t, e, loaded.spec, made.id)
+	if loaded.expected["x-create-only"] != nil {
+		return
+	}
+	if err := e.StartContainer(t.Context(), made.id); err != nil {
 		t.Fatal(err)
 	}
-	sameAfterwards(t, e, spec, id)
-	if err := e.StopContainer(t.Context(), id, engine.StopOptions{Timeout: new(time.Duration)}); err != nil {
+	sameAfterwards(t, e, loaded.spec, made.id)
+	if err := e.StopContainer(t.Context(), made.id, engine.StopOptions{Timeout: new(time.Duration)}); err != nil {
 		t.Fatal(err)
 	}
-	sameAfterwards(t, e, spec, id)
+	sameAfterwards(t, e, loaded.spec, made.id)
 }
 
 // sameAfterwards wants the comparison to find nothing.
@@ -81,11 +83,25 @@ func sameAfterwards(t *testing.T, e *Engine, spec engine.ContainerSpec, id strin
 	}
 }
 
-// loadSupport copies a file with its neighbours and loads it.
-func loadSupport(t *testing.T, name string) support {
+// support is one file of supportDir, resolved for a project of its own.
+type support struct {
+	state    *desired.State
+	spec     engine.ContainerSpec
+	expected types.Extensions
+}
+
+// supportEdit changes a file before it is used: its text, or what was loaded.
+type supportEdit struct {
+	text   func(string) string
+	loaded func(*types.Project)
+}
+
+// loadSupport copies a file with its neighbours, loads it as berth does and
+// works out what the engine is to have.
+func loadSupport(t *testing.T, name string, edit supportEdit) (support, error) {
 	t.Helper()
 	testengine.Images(t)
-	project := testengine.Project(t)
+	own := testengine.Project(t)
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(supportDir)); err != nil {
 		t.Fatal(err)
@@ -95,197 +111,170 @@ func loadSupport(t *testing.T, name string) support {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filled := strings.NewReplacer("${IMAGE}", testengine.BusyboxImage, "${HEALTHY}", testengine.HealthyImage, "${PROJECT}", project,
-		"${DIR}", dir, "${PLATFORM}", "linux/"+runtime.GOARCH).Replace(string(content))
-	if err := os.WriteFile(file, []byte(filled), 0o600); err != nil {
+	text := fillSupport(t, string(content), own, dir)
+	if edit.text != nil {
+		text = edit.text(text)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	options, err := cli.NewProjectOptions([]string{file}, cli.WithName(project), cli.WithResolvedPaths(true))
+	loaded, err := project.Load(t.Context(), project.Options{
+		Files: []string{file}, ProjectName: own, WorkDir: dir, AllResources: true, Environ: []string{"BERTH_SUPPORT=from the environment"},
+	})
 	if err != nil {
-		t.Fatal(err)
+		return support{}, err
 	}
-	loaded, err := options.LoadProject(t.Context())
+	if edit.loaded != nil {
+		edit.loaded(loaded.Project)
+	}
+	contents, err := contentsOf(loaded)
 	if err != nil {
-		t.Fatal(err)
+		return support{}, err
 	}
-	return support{project: loaded, spec: specOf(t, loaded, "web")}
+	state, err := desired.Build(loaded.Project, desired.Options{Contents: contents, AllResources: true})
+	if err != nil {
+		return support{}, err
+	}
+	return support{state: state, spec: specOf(t, state, "web"), expected: loaded.Project.Extensions}, nil
 }
 
-// specOf resolves a service as berth's desired state does, for one container.
-func specOf(t *testing.T, project *types.Project, name string) engine.ContainerSpec {
+// fillSupport writes into a file what depends on the machine and the run.
+func fillSupport(t *testing.T, text, own, dir string) string {
 	t.Helper()
-	service, err := project.GetService(name)
-	if err != nil {
-		t.Fatal(err)
+	var info struct{ CgroupVersion string }
+	testengine.Get(t, "/info", &info)
+	// The one that the engine does not use anyway.
+	cgroup := "host"
+	if info.CgroupVersion == "1" {
+		cgroup = "private"
 	}
-	spec := engine.ContainerSpec{
-		Project: project.Name, Service: service, Name: project.Name + "-" + name + "-1", Image: service.Image,
-		NetworkMode: service.NetworkMode, IPCMode: service.Ipc, PIDMode: service.Pid,
-		Labels: map[string]string{labels.Project: project.Name, labels.Service: name, labels.Number: "1", labels.WorkingDir: project.WorkingDir},
-	}
-	if service.ContainerName != "" {
-		spec.Name = service.ContainerName
-	}
-	maps.Copy(spec.Labels, service.Labels)
-	for index, key := range service.NetworksByPriority() {
-		endpoint := engine.Endpoint{Network: project.Networks[key].Name, Config: service.Networks[key], Aliases: []string{spec.Name, name}}
-		if endpoint.Config != nil {
-			endpoint.Aliases = append(endpoint.Aliases, endpoint.Config.Aliases...)
+	return strings.NewReplacer("${IMAGE}", testengine.BusyboxImage, "${HEALTHY}", testengine.HealthyImage, "${PROJECT}", own,
+		"${DIR}", dir, "${PLATFORM}", "linux/"+runtime.GOARCH, "${CGROUP}", cgroup).Replace(text)
+}
+
+// contentsOf reads configs and secrets.
+func contentsOf(loaded *project.Loaded) (desired.Contents, error) {
+	read, err := loaded.Contents()
+	contents := desired.Contents{Configs: map[string][]byte{}, Secrets: map[string][]byte{}}
+	for at, content := range read {
+		if at.Kind == "config" {
+			contents.Configs[at.Name] = content
+		} else {
+			contents.Secrets[at.Name] = content
 		}
-		if index == 0 {
-			endpoint.MacAddress = service.MacAddress
-		}
-		spec.Networks = append(spec.Networks, endpoint)
 	}
-	for _, volume := range service.Volumes {
-		if named, ok := project.Volumes[volume.Source]; ok {
-			volume.Source = named.Name
+	return contents, err
+}
+
+// specOf is the first container of a service, with references to services
+// replaced by names of their first containers, as plans do.
+func specOf(t *testing.T, state *desired.State, name string) engine.ContainerSpec {
+	t.Helper()
+	service, ok := state.Service(name)
+	if !ok {
+		t.Fatalf("no service %s", name)
+	}
+	spec := service.Replica(1)
+	container := func(of string) string {
+		other, ok := state.Service(of)
+		if !ok {
+			return of
 		}
-		spec.Mounts = append(spec.Mounts, volume)
+		return other.ContainerName(state.Project, 1)
+	}
+	for _, mode := range []*string{&spec.NetworkMode, &spec.IPCMode, &spec.PIDMode} {
+		if of, ok := strings.CutPrefix(*mode, types.ServicePrefix); ok {
+			*mode = containerPrefix + container(of)
+		}
+	}
+	spec.VolumesFrom = slices.Clone(spec.VolumesFrom)
+	for index, from := range spec.VolumesFrom {
+		of, mode, _ := strings.Cut(strings.TrimPrefix(from, containerPrefix), ":")
+		spec.VolumesFrom[index] = strings.TrimSuffix(container(of)+":"+mode, ":")
 	}
 	return spec
 }
 
+// made is what became of a file on the engine.
+type made struct {
+	id       string
+	warnings []string
+	err      error
+}
+
+// make creates the resources, the service "other" and the service "web".
+func (s support) make(t *testing.T, e *Engine) made {
+	t.Helper()
+	s.makeExternal(t)
+	if err := s.createResources(t.Context(), e); err != nil {
+		return made{err: err}
+	}
+	if _, ok := s.state.Service("other"); ok {
+		if err := e.StartContainer(t.Context(), create(t, e, specOf(t, s.state, "other"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	created, err := e.CreateContainer(t.Context(), s.spec)
+	if err == nil && len(s.spec.Files) > 0 {
+		err = e.CopyFiles(t.Context(), created.ID, s.spec.Files)
+	}
+	return made{created.ID, created.Warnings, err}
+}
+
+// makeExternal makes what x-external lists. The label is for the clean-up.
+func (s support) makeExternal(t *testing.T) {
+	t.Helper()
+	for _, pair := range sortedPairs(s.expected["x-external"]) {
+		own := map[string]string{labels.Project: s.state.Project, "org.example.origin": "elsewhere"}
+		testengine.Post(t, "/"+pair.key+"/create", map[string]any{"Name": pair.value, "Labels": own}, nil)
+	}
+}
+
 // createResources creates the project's networks and volumes.
-func (s support) createResources(t *testing.T, e *Engine) {
-	t.Helper()
-	for _, config := range s.project.Networks {
-		own := map[string]string{labels.Project: s.project.Name}
-		maps.Copy(own, config.Labels)
-		if _, err := e.CreateNetwork(t.Context(), engine.NetworkSpec{Name: config.Name, Config: config, Labels: own}); err != nil {
-			t.Fatal(err)
+func (s support) createResources(ctx context.Context, e *Engine) error {
+	for _, network := range s.state.Networks {
+		if network.External {
+			continue
+		}
+		if _, err := e.CreateNetwork(ctx, network.Spec); err != nil {
+			return err
 		}
 	}
-	for _, config := range s.project.Volumes {
-		own := map[string]string{labels.Project: s.project.Name}
-		maps.Copy(own, config.Labels)
-		if _, err := e.CreateVolume(t.Context(), engine.VolumeSpec{Name: config.Name, Config: config, Labels: own}); err != nil {
-			t.Fatal(err)
+	for _, volume := range s.state.Volumes {
+		if volume.External {
+			continue
 		}
+		if _, err := e.CreateVolume(ctx, volume.Spec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutText takes a key of the service "web" out of a file's text.
+func withoutText(key string) func(string) string {
+	block := regexp.MustCompile(`(?m)^    ` + regexp.QuoteMeta(key) + `:.*\n(?:      .*\n)*`)
+	return func(text string) string {
+		at := strings.Index(text, "\n  web:")
+		return text[:at] + block.ReplaceAllString(text[at:], "")
 	}
 }
 
-// check compares what the engine shows with the x- sections.
-func (s support) check(t *testing.T, e *Engine, id string) {
-	t.Helper()
-	shown := testengine.Inspect(t, id)
-	expected := s.project.Extensions
-	contains(t, "container", shown, expected["x-container"])
-	if environment := expected["x-environment"]; environment != nil {
-		list := shown["Config"].(map[string]any)["Env"].([]any)
-		for _, entry := range environment.([]any) {
-			if !slices.Contains(list, entry) {
-				t.Errorf("environment %v lacks %v", list, entry)
-			}
-		}
+// sortedPairs are a map's entries in the order of their keys.
+func sortedPairs(object any) []struct {
+	key   string
+	value any
+} {
+	entries, _ := object.(map[string]any)
+	var pairs []struct {
+		key   string
+		value any
 	}
-	if aliases := expected["x-aliases"]; aliases != nil {
-		endpoint := shown["NetworkSettings"].(map[string]any)["Networks"].(map[string]any)[s.spec.Networks[0].Network]
-		for _, alias := range aliases.([]any) {
-			if !slices.Contains(endpoint.(map[string]any)["Aliases"].([]any), alias) {
-				t.Errorf("aliases lack %v", alias)
-			}
-		}
+	for _, key := range slices.Sorted(maps.Keys(entries)) {
+		pairs = append(pairs, struct {
+			key   string
+			value any
+		}{key, entries[key]})
 	}
-	s.checkResources(t, e, expected)
-	if files := expected["x-files"]; files != nil {
-		for file, want := range files.(map[string]any) {
-			if got := readFrom(t, e, id, file); got != want {
-				t.Errorf("%s holds %q, not %q", file, got, want)
-			}
-		}
-	}
-}
-
-// checkResources compares networks and volumes as berth's lists give them.
-func (s support) checkResources(t *testing.T, e *Engine, expected types.Extensions) {
-	t.Helper()
-	networks, err := e.Networks(t.Context(), s.project.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, network := range networks {
-		key := strings.TrimPrefix(network.Name, s.project.Name+"_")
-		if want, ok := expected["x-networks"].(map[string]any); ok && want[key] != nil {
-			contains(t, "network "+key, reparse(t, withoutTags(network)), want[key])
-		}
-	}
-	volumes, err := e.Volumes(t.Context(), s.project.Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, volume := range volumes {
-		key := strings.TrimPrefix(volume.Name, s.project.Name+"_")
-		if want, ok := expected["x-volumes"].(map[string]any); ok && want[key] != nil {
-			contains(t, "volume "+key, reparse(t, volume), want[key])
-		}
-	}
-}
-
-// withoutTags makes a network's fields appear under their Go names.
-func withoutTags(n engine.Network) map[string]any {
-	var pools []map[string]any
-	for _, pool := range n.IPAM.Config {
-		pools = append(pools, map[string]any{
-			"Subnet": pool.Subnet, "Gateway": pool.Gateway, "IPRange": pool.IPRange, "AuxiliaryAddresses": pool.AuxiliaryAddresses,
-		})
-	}
-	return map[string]any{
-		"Driver": n.Driver, "EnableIPv6": n.EnableIPv6, "Attachable": n.Attachable, "Internal": n.Internal,
-		"Options": n.Options, "Labels": n.Labels,
-		"IPAM": map[string]any{"Driver": n.IPAM.Driver, "Options": n.IPAM.Options, "Config": pools},
-	}
-}
-
-// reparse turns a value into what JSON decoding gives.
-func reparse(t *testing.T, value any) any {
-	t.Helper()
-	content, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var result any
-	if err := json.Unmarshal(content, &result); err != nil {
-		t.Fatal(err)
-	}
-	return result
-}
-
-// contains wants each key of the expected maps; lists must be whole, their
-// elements may hold more keys.
-func contains(t *testing.T, path string, got, want any) {
-	t.Helper()
-	switch want := want.(type) {
-	case nil:
-	case map[string]any:
-		object, ok := got.(map[string]any)
-		if !ok {
-			t.Errorf("%s is %v, not %v", path, got, want)
-			return
-		}
-		for key, value := range want {
-			contains(t, path+"."+key, object[key], value)
-		}
-	case []any:
-		list, ok := got.([]any)
-		if !ok || len(list) != len(want) {
-			t.Errorf("%s is %v, not %v", path, got, want)
-			return
-		}
-		for index, value := range want {
-			contains(t, fmt.Sprintf("%s[%d]", path, index), list[index], value)
-		}
-	default:
-		if printNumber(got) != printNumber(want) {
-			t.Errorf("%s is %v, not %v", path, got, want)
-		}
-	}
-}
-
-// printNumber prints whole numbers of any type alike.
-func printNumber(value any) string {
-	if number, ok := value.(float64); ok {
-		return fmt.Sprintf("%.0f", number)
-	}
-	return fmt.Sprint(value)
+	return pairs
 }

@@ -125,7 +125,6 @@ func (l *gapList) never(service types.ServiceConfig) {
 	}
 	if reserved := deploy.Resources.Reservations; reserved != nil {
 		add(reserved.NanoCPUs != 0, "deploy.resources.reservations.cpus", "an engine has no scheduler to reserve for")
-		add(reserved.Pids != 0, "deploy.resources.reservations.pids", "an engine has no scheduler to reserve for")
 		add(len(reserved.GenericResources) > 0, "deploy.resources.reservations.generic_resources", "an engine has no scheduler to reserve for")
 	}
 	placement := deploy.Placement

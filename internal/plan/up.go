@@ -373,7 +373,7 @@ func (u *up) remove(c engine.Container, cause string, volumes bool) string {
 		}, u.preStop(c)...))
 	}
 	return u.p.Add(Node{
-		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes}, Cause: cause, Service: ref.Service,
+		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes, Stops: true}, Cause: cause, Service: ref.Service,
 	}, needs...)
 }
 

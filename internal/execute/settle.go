@@ -35,8 +35,8 @@ func Settle(ctx context.Context, e Watcher, project string, since time.Time) err
 	return nil
 }
 
-// asksToStop are the containers that have been sent a signal and have not ended
-// or been started since, by ID.
+// asksToStop are the containers that have been sent a signal and have not been
+// started since, by ID.
 func asksToStop(ctx context.Context, e Watcher, project string, since time.Time) (map[string]bool, error) {
 	stream, err := e.Events(ctx, engine.EventFilter{
 		Project: project, Kinds: []string{"container"}, Since: moment(since), Until: moment(time.Now()),
@@ -49,7 +49,7 @@ func asksToStop(ctx context.Context, e Watcher, project string, since time.Time)
 		switch ev.Action {
 		case "kill":
 			asked[ev.ID] = true
-		case "die", "start", "destroy":
+		case "start", "destroy": // not "die": an engine counts a container as running for some time after it
 			delete(asked, ev.ID)
 		}
 	}

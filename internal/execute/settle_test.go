@@ -77,3 +77,32 @@ func TestASignalThatEndsNothingIsWaitedForNoLongerThanTheGracePeriod(t *testing.
 		}
 	})
 }
+
+// lagging is an engine that counts a container as running for some time after
+// the event of its end.
+type lagging struct {
+	*enginetest.Engine
+	looks *int
+}
+
+func (e lagging) InspectContainer(ctx context.Context, id string) (engine.ContainerDetail, error) {
+	detail, err := e.Engine.InspectContainer(ctx, id)
+	if *e.looks++; *e.looks < 4 {
+		detail.State = engine.Running
+	}
+	return detail, err
+}
+
+func TestAContainerHasNotEndedBeforeTheEngineCountsItAsEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *enginetest.Engine) {
+		begun := time.Now()
+		if err := e.KillContainer(t.Context(), running(t, e, spec("web", false)), "SIGKILL"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		looks := 0
+		if err := execute.Settle(t.Context(), lagging{e, &looks}, "p", begun); err != nil || looks != 4 {
+			t.Errorf("%d looks, %v; want 4", looks, err)
+		}
+	})
+}

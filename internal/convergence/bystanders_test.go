@@ -1,9 +1,6 @@
 package convergence
 
 import (
-	"strings"
-	"time"
-
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
 )
@@ -40,31 +37,6 @@ func (h *run) checkBystanders(found []engine.ContainerDetail) {
 			}
 		}
 	}
-}
-
-// checkNamespaces sees that no container runs on in the namespace that its
-// parent, which did not run, had before.
-func (h *run) checkNamespaces(found []engine.ContainerDetail) {
-	now := h.byID()
-	for _, c := range found {
-		id, joined := strings.CutPrefix(c.NetworkMode, "container:")
-		if _, stays := now[c.ID]; !joined || !stays {
-			continue
-		}
-		for _, parent := range found {
-			if parent.ID == id && !parent.IsRunning() && h.startedAt(c.ID).Before(h.startedAt(id)) {
-				h.t.Errorf("%s runs in the namespace that %s had", c.Name, parent.Name)
-			}
-		}
-	}
-}
-
-func (h *run) startedAt(id string) time.Time {
-	d, err := h.e.InspectContainer(h.t.Context(), id)
-	if err != nil {
-		h.t.Error(err)
-	}
-	return d.StartedAt
 }
 
 func (h *run) byID() map[string]engine.Container {

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
@@ -25,6 +29,10 @@ import (
 // variable BERTH_CASES changes it, BERTH_SEED replays one.
 const defaultCases = 10000
 
+// garbagePercent is how much garbage may pile up before it is collected, in
+// percent of what is in use.
+const garbagePercent = 800
+
 func setting(name string, otherwise int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
 		return n
@@ -38,12 +46,24 @@ func TestEveryHistoryConvergesAndLosesNoData(t *testing.T) {
 		count = 1
 	}
 	t.Logf("seeds %d to %d", first, first+count-1)
-	for seed := first; seed < first+count; seed++ {
-		synctest.Test(t, func(t *testing.T) { history(t, uint64(seed)) })
-		if t.Failed() {
-			t.Fatalf("replay with BERTH_SEED=%d", seed)
+	// A history mostly makes garbage that lives for as long as it does.
+	defer debug.SetGCPercent(debug.SetGCPercent(garbagePercent))
+	shards := min(count, runtime.GOMAXPROCS(0))
+	var failed atomic.Bool
+	t.Run("seeds", func(t *testing.T) {
+		for shard := range shards {
+			t.Run(fmt.Sprintf("from %d by %d", first+shard, shards), func(t *testing.T) {
+				t.Parallel()
+				for seed := first + shard; seed < first+count && !failed.Load(); seed += shards {
+					synctest.Test(t, func(t *testing.T) { history(t, uint64(seed)) })
+					if t.Failed() {
+						failed.Store(true)
+						t.Fatalf("replay with BERTH_SEED=%d", seed)
+					}
+				}
+			})
 		}
-	}
+	})
 }
 
 // history brings a random project up, changes it at random, disturbs the change,
@@ -62,9 +82,12 @@ func history(t *testing.T, seed uint64) {
 	h.oneOff()
 	for range 1 + w.r.IntN(2) {
 		h.drift()
-		p, contents = w.project()
+		if w.chance(70) { // else there is nothing but drift to be healed
+			p, contents = w.project()
+		}
 		h.disturbed(p, contents)
 	}
+	h.drift()
 	h.settles(p, contents)
 	if t.Failed() {
 		t.Logf("seed %d, %s\nthe project at the end:\n%s", seed, strings.Join(h.log, "; "), describe(p))
@@ -73,31 +96,52 @@ func history(t *testing.T, seed uint64) {
 
 // run is one history under way.
 type run struct {
-	t   *testing.T
-	e   *enginetest.Engine
-	w   world
-	log []string
+	t     *testing.T
+	e     *enginetest.Engine
+	w     world
+	log   []string
+	built *desired.State // what project is to be
+	// project is the one that was built last; the images never change.
+	project *types.Project
+}
+
+// desired is what a project is to be, built once for each change.
+func (h *run) desired(p *types.Project, contents desired.Contents, images map[string]engine.Image) (*desired.State, error) {
+	if h.project == p {
+		return h.built, nil
+	}
+	d, err := desired.Build(p, desired.Options{Version: "t", Images: images, Contents: contents})
+	h.project, h.built = p, d
+	return d, err
 }
 
 // up is what the verb does: snapshot, plan, execution.
-func up(ctx context.Context, e *enginetest.Engine, p *types.Project, contents desired.Contents) (*plan.Plan, error) {
+func (h *run) up(ctx context.Context, p *types.Project, contents desired.Contents) (*plan.Plan, error) {
 	q := actual.Query{Project: p.Name, Networks: true, Volumes: true, Images: []string{"plain", "volumes"}}
-	state, err := actual.Read(ctx, e, q)
+	state, err := actual.Read(ctx, h.e, q)
 	if err != nil {
 		return nil, err
 	}
-	d, err := desired.Build(p, desired.Options{Version: "t", Images: state.Images, Contents: contents})
+	d, err := h.desired(p, contents, state.Images)
 	if err != nil {
 		return nil, err
 	}
-	pl, err := plan.Up(d, state, plan.UpOptions{RemoveOrphans: true})
+	started := map[string]time.Time{}
+	for _, id := range plan.SharesNamespaces(d, state) {
+		c, err := h.e.InspectContainer(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		started[id] = c.StartedAt
+	}
+	pl, err := plan.Up(d, state, plan.UpOptions{RemoveOrphans: true, Started: started})
 	if err != nil {
 		return nil, err
 	}
 	if len(pl.Problems) > 0 {
 		return pl, pl.Problems[0]
 	}
-	_, err = execute.Run(ctx, pl, e, execute.Options{Parallel: 4})
+	_, err = execute.Run(ctx, pl, h.e, execute.Options{Parallel: 4})
 	return pl, err
 }
 
@@ -131,7 +175,7 @@ func (h *run) disturbed(p *types.Project, contents desired.Contents) {
 	case "interrupt":
 		h.e.FailOn(nth(func() error { cancel(); return nil }))
 	}
-	_, err := up(ctx, h.e, p, contents)
+	_, err := h.up(ctx, p, contents)
 	h.e.KillAt(0, nil)
 	h.e.FailOn(nil)
 	h.e.FailAfter(nil)
@@ -164,37 +208,10 @@ func (h *run) leavesNothing(before map[string]bool) {
 	}
 }
 
-// drift changes something behind berth's back.
-func (h *run) drift() {
-	list := h.e.Snapshot().Containers
-	if len(list) == 0 || !h.w.chance(40) {
-		return
-	}
-	c := list[h.w.r.IntN(len(list))]
-	ctx := h.t.Context()
-	var err error
-	what := h.w.pick("stop", "remove", "disconnect", "rename")
-	switch what {
-	case "stop":
-		err = h.e.KillContainer(ctx, c.ID, "SIGKILL")
-	case "remove":
-		err = h.e.RemoveContainer(ctx, c.ID, engine.RemoveOptions{Force: true})
-	case "rename":
-		err = h.e.RenameContainer(ctx, c.ID, "by-hand-"+c.ID[:6])
-	case "disconnect":
-		for name, a := range c.Networks {
-			err = h.e.DisconnectNetwork(ctx, a.NetworkID, c.ID, true)
-			what += " " + name
-			break
-		}
-	}
-	h.log = append(h.log, fmt.Sprintf("%s %s: %v", what, c.Name, err))
-}
-
 // settles lets a plain up finish and checks everything.
 func (h *run) settles(p *types.Project, contents desired.Contents) {
 	before, found := h.anonymous(), h.e.Snapshot()
-	pl, err := up(h.t.Context(), h.e, p, contents)
+	pl, err := h.up(h.t.Context(), p, contents)
 	if err != nil {
 		h.t.Errorf("the plain up failed: %v\n%s", err, pl)
 		return
@@ -204,8 +221,8 @@ func (h *run) settles(p *types.Project, contents desired.Contents) {
 	h.checkNetworks(p)
 	h.checkData(before)
 	h.checkBystanders(found.Containers)
-	h.checkNamespaces(found.Containers)
-	again, err := up(h.t.Context(), h.e, p, contents)
+	h.checkNamespaces()
+	again, err := h.up(h.t.Context(), p, contents)
 	if err != nil {
 		h.t.Errorf("the second up failed: %v", err)
 		return

@@ -101,9 +101,22 @@ func (w world) wire(svc *types.ServiceConfig, earlier []types.ServiceConfig) {
 			condition = types.ServiceConditionHealthy
 		}
 		svc.DependsOn[other.Name] = types.ServiceDependency{Condition: condition, Required: true, Restart: w.chance(20)}
-		if other.GetScale() > 0 && !isOneShot(other) && other.NetworkMode == "" && w.chance(20) {
-			svc.NetworkMode, svc.Networks = "service:"+other.Name, nil
+		if other.GetScale() > 0 && !isOneShot(other) && w.chance(30) {
+			w.share(svc, other)
 		}
+	}
+}
+
+// share joins a service to a namespace of another's.
+func (w world) share(svc *types.ServiceConfig, other types.ServiceConfig) {
+	mode := types.ServicePrefix + other.Name
+	switch kind := w.pick("network", "network", "ipc", "pid"); {
+	case kind == "network" && other.NetworkMode == "":
+		svc.NetworkMode, svc.Networks = mode, nil
+	case kind == "ipc":
+		svc.Ipc = mode
+	default:
+		svc.Pid = mode
 	}
 }
 
@@ -114,8 +127,8 @@ func describe(p *types.Project) string {
 	var b strings.Builder
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
-		fmt.Fprintf(&b, "  %s: scale %d image %s name %q mode %s net %v/%s volumes %d depends %v one-shot %v health %v\n", name, s.GetScale(), s.Image,
-			s.ContainerName, *s.Environment["MODE"], s.NetworksByPriority(), s.NetworkMode, len(s.Volumes), s.GetDependencies(), isOneShot(s), s.HealthCheck != nil)
+		fmt.Fprintf(&b, "  %s: scale %d image %s name %q mode %s net %v/%s ipc %s pid %s volumes %d depends %v one-shot %v health %v\n", name, s.GetScale(), s.Image,
+			s.ContainerName, *s.Environment["MODE"], s.NetworksByPriority(), s.NetworkMode, s.Ipc, s.Pid, len(s.Volumes), s.GetDependencies(), isOneShot(s), s.HealthCheck != nil)
 	}
 	return b.String()
 }

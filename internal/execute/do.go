@@ -34,7 +34,7 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 	case plan.RemoveImage:
 		return r.removeImage(short, op)
 	case plan.Connect:
-		return r.e.ConnectNetwork(short, op.Endpoint.Network, r.resolve(op.Container), op.Endpoint)
+		return r.connect(short, op)
 	case plan.Disconnect:
 		return r.disconnect(short, op)
 	case plan.CreateContainer:
@@ -44,7 +44,7 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 	case plan.Start:
 		return r.start(short, op)
 	case plan.Rename:
-		return r.e.RenameContainer(short, r.resolve(op.Container), op.Name)
+		return r.rename(short, op)
 	case plan.Kill:
 		return r.e.KillContainer(short, r.resolve(op.Container), op.Signal)
 	case plan.Pause:
@@ -118,7 +118,7 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 		spec.Labels[labels.Parents] = strings.Join(parents, ",")
 	}
 	spec.Env = append(append([]string(nil), spec.Env...), r.provided(op.EnvFrom)...)
-	made, err := r.e.CreateContainer(ctx, spec)
+	made, err := r.createUnder(ctx, spec)
 	if err != nil {
 		return underFinalName(err, op)
 	}

@@ -45,8 +45,9 @@ func (r *run) remove(ctx context.Context, op plan.Remove) error {
 	return nil
 }
 
-// takeAway removes a container for certain. One that this run has stopped may
-// run again: an engine finishes a restart whose sender was killed. And one with
+// takeAway removes a container for certain. One that did not run, or that this
+// run has stopped, may run by now: an engine finishes a start or a restart whose
+// sender was killed. And one with
 // --rm is being removed by the engine itself from the moment it ends.
 func (r *run) takeAway(ctx context.Context, op plan.Remove) error {
 	id := r.resolve(op.Container)
@@ -77,7 +78,7 @@ func (r *run) stopOf(op plan.Remove) (plan.Stop, bool) {
 			return stop, true
 		}
 	}
-	return plan.Stop{Container: op.Container}, op.Replacing
+	return plan.Stop{Container: op.Container}, op.Stops
 }
 
 // untilFree sends a removal again as long as the engine answers that it is at it

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -61,13 +62,17 @@ type Options struct {
 	Timeout time.Duration
 	// Waiting is called once when the lock is held by another command.
 	Waiting func(Holder)
+	// Abandoned is called when the lock is had and its last holder has died without
+	// giving it back: the engine may still be at what that one had asked for.
+	Abandoned func(Holder)
 }
 
 // DefaultDir is a folder that all users of this machine share, as they may
 // share an engine.
 func DefaultDir() string {
-	if info, err := os.Stat("/run/lock"); err == nil && info.IsDir() && info.Mode()&0o002 != 0 {
-		return "/run/lock"
+	const shared = "/run/lock"
+	if info, err := os.Stat(shared); err == nil && info.IsDir() && info.Mode()&0o002 != 0 && writable(shared) {
+		return shared
 	}
 	return os.TempDir()
 }
@@ -87,11 +92,16 @@ func Acquire(ctx context.Context, opt Options) (release func() error, err error)
 	if err := os.Chmod(path, 0o666); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return nil, errors.Join(err, l.Unlock())
 	}
+	if last := holder(path); last.PID != 0 && opt.Abandoned != nil {
+		opt.Abandoned(last)
+	}
 	text, err := json.Marshal(Holder{PID: os.Getpid(), Command: opt.Command, Since: time.Now()})
 	if err == nil {
 		err = overwrite(path, text)
 	}
-	if err != nil {
+	// A full disk takes nobody's lock away: only the text is for want of space, and
+	// those who wait do not learn for whom.
+	if err != nil && !errors.Is(err, syscall.ENOSPC) {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), l.Unlock())
 	}
 	return func() error { return errors.Join(overwrite(path, nil), l.Unlock()) }, nil

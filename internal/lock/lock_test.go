@@ -77,7 +77,7 @@ func TestOtherProjectsAndOtherEnginesAreNotHeldUp(t *testing.T) {
 	}
 }
 
-// TestMain lets the test binary be the holder that is killed.
+// TestMain lets the test binary be the holder that is killed, or whose disk is full.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("LOCK_TEST_HOLD"); dir != "" {
 		_, err := lock.Acquire(context.Background(), lock.Options{Dir: dir, Endpoint: "unix:///run/engine.sock", Project: "p"})
@@ -86,6 +86,9 @@ func TestMain(m *testing.M) {
 		}
 		_, _ = os.Stdout.WriteString("held\n")
 		time.Sleep(time.Hour) // an empty select would be a deadlock, which ends it
+	}
+	if dir := os.Getenv("LOCK_TEST_FULL"); dir != "" {
+		beFull(dir)
 	}
 	os.Exit(m.Run())
 }
@@ -112,11 +115,23 @@ func TestAKilledHolderDoesNotBlock(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	var left lock.Holder
+	opt.Abandoned = func(h lock.Holder) { left = h }
 	release, err := lock.Acquire(t.Context(), opt)
 	if err != nil || !waited {
 		t.Fatalf("got %v, waited %v", err, waited)
 	}
 	_ = cmd.Wait() // it was killed
+	if left.PID != cmd.Process.Pid || left.Since.IsZero() {
+		t.Errorf("the lock was left by %+v, want process %d", left, cmd.Process.Pid)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	opt.Waiting, opt.Abandoned = nil, func(h lock.Holder) { t.Errorf("a lock that was given back was left by %+v", h) }
+	if release, err = lock.Acquire(t.Context(), opt); err != nil {
+		t.Fatal(err)
+	}
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,10 @@ func (u *up) judge(svc desired.Service, n int, c engine.Container) verdict {
 		return v
 	}
 	switch {
-	case c.State == engine.Dead || c.State == engine.Removing:
-		return verdict{recreate: true, cause: "it is " + string(c.State)}
+	case c.State == engine.Dead:
+		return verdict{recreate: true, cause: "it is dead"}
+	case c.State == engine.Removing:
+		return verdict{recreate: true, cause: "its removal has not ended"}
 	case mode == RecreateNever:
 		return u.judgeUse(svc, n, c)
 	case mode == RecreateForce:

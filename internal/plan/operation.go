@@ -122,6 +122,9 @@ type Remove struct {
 	// Anonymous are volumes it inherited as anonymous ones, to go with Volumes.
 	Anonymous []string
 	Replacing bool // a step of a replacement: not told of
+	// Stops: if it runs by then, as an engine may still finish what a killed
+	// command has asked for, it is stopped first.
+	Stops bool
 }
 
 // Rename gives a container its final name.

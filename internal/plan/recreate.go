@@ -90,7 +90,7 @@ func (u *up) takeAway(svc desired.Service, c engine.Container, final, unit strin
 		needs = []string{commit("stop-old", Stop{Container: old, Timeout: u.opt.Timeout, Replacing: true}, needs...)}
 	}
 	u.replacedBy[c.ID] = commit("remove-old", Remove{
-		Container: old, Replacing: true, Volumes: u.opt.RenewVolumes, Anonymous: anonymousOf(c, u.opt.RenewVolumes),
+		Container: old, Replacing: true, Stops: true, Volumes: u.opt.RenewVolumes, Anonymous: anonymousOf(c, u.opt.RenewVolumes),
 	}, needs...)
 	return u.replacedBy[c.ID]
 }

@@ -3,19 +3,28 @@ package plan
 import (
 	"slices"
 
+	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // restartKept restarts the running containers of a service that stay, where a
 // dependency declared with restart: true is replaced or restarted, or where the
 // namespace that they share is a new one.
 func (u *up) restartKept(pr *progress, set replicaSet, conditions []string) {
-	cause := u.restartCause(pr)
-	if u.opt.NoStart || cause == "" {
+	if u.opt.NoStart {
 		return
 	}
+	forAll := u.restartCause(pr)
 	for _, r := range set.keep {
 		if r.verdict.recreate || !r.c.IsRunning() {
+			continue
+		}
+		cause := forAll
+		if cause == "" {
+			cause = u.staleCause(pr.svc, r.c)
+		}
+		if cause == "" {
 			continue
 		}
 		pr.restarted, pr.touched = true, true
@@ -59,6 +68,52 @@ func (u *up) namespaceCause(svc desired.Service) string {
 		}
 	}
 	return ""
+}
+
+// staleCause says which parent was started after a container that shares its
+// namespace: by hand, by its restart policy, or by an up that was killed before
+// it could restart the container.
+func (u *up) staleCause(svc desired.Service, c engine.Container) string {
+	since, known := u.opt.Started[c.ID]
+	for _, parent := range namespaceParents(svc) {
+		on := u.services[parent]
+		if known && on != nil && len(on.refs) > 0 && since.Before(u.opt.Started[on.refs[0].ID]) {
+			return "it shares a namespace with " + parent + ", which was started after it"
+		}
+	}
+	return ""
+}
+
+// parentStarts are the starts of the containers whose namespaces a service joins.
+func (u *up) parentStarts(svc desired.Service) []string {
+	var out []string
+	for _, parent := range svc.Parents {
+		if pr := u.services[parent]; pr != nil {
+			out = append(out, pr.started...)
+		}
+	}
+	return out
+}
+
+// SharesNamespaces lists the IDs of the running containers that share another
+// one's namespace, and of those whose they share. A list of containers does not
+// tell when these were started, so each costs an inspection.
+func SharesNamespaces(d *desired.State, a *actual.State) []string {
+	ids := map[string]bool{}
+	for _, svc := range d.Services {
+		parents := namespaceParents(svc)
+		if len(parents) == 0 {
+			continue
+		}
+		for _, service := range append(parents, svc.Name) {
+			for _, c := range a.Replicas(service) {
+				if c.IsRunning() {
+					ids[c.ID] = true
+				}
+			}
+		}
+	}
+	return sortedKeys(ids)
 }
 
 // changed takes a container off the list of those that stay as they are.

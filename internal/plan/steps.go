@@ -51,7 +51,7 @@ func (p *Plan) Steps() ([]Step, error) {
 		s.ID, s.Service, s.Cause, s.After = n.ID, n.Service, n.Cause, p.nodes.Needs(n.ID)
 		s.Changes, s.Repeat = masked(n.Changes), n.Repeat
 		switch n.Op.(type) {
-		case CreateContainer:
+		case CreateContainer, CreateNetwork, RemoveNetwork, CreateVolume, RemoveVolume: // these stand for themselves
 		case Start, CopyFiles, Hook:
 			s.Part = created[s.Name]
 		default:

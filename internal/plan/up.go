@@ -41,6 +41,9 @@ type UpOptions struct {
 	// Adopted are the differences found by inspection for containers that carry
 	// no spec of berth's and whose config hash differs, by container ID.
 	Adopted map[string][]engine.Change
+	// Started is when the containers that SharesNamespaces lists were last
+	// started, by ID.
+	Started map[string]time.Time
 	// Consented names volumes whose data may be lost.
 	Consented map[string]bool
 }
@@ -357,17 +360,6 @@ func (u *up) postStart(pr *progress, ref Ref, last string) string {
 	return last
 }
 
-// parentStarts are the starts of the containers whose namespaces a service joins.
-func (u *up) parentStarts(svc desired.Service) []string {
-	var out []string
-	for _, parent := range svc.Parents {
-		if pr := u.services[parent]; pr != nil {
-			out = append(out, pr.started...)
-		}
-	}
-	return out
-}
-
 func removeID(c engine.Container) string { return "container/" + c.Name + "/remove-" + short(c.ID) }
 
 // remove plans to stop and remove a container.
@@ -381,7 +373,7 @@ func (u *up) remove(c engine.Container, cause string, volumes bool) string {
 		}, u.preStop(c)...))
 	}
 	return u.p.Add(Node{
-		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes}, Cause: cause, Service: ref.Service,
+		ID: removeID(c), Op: Remove{Container: ref, Volumes: volumes, Stops: true}, Cause: cause, Service: ref.Service,
 	}, needs...)
 }
 

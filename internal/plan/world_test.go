@@ -19,6 +19,7 @@ import (
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -37,6 +38,8 @@ type world struct {
 	Images     map[string]string  `json:"images"` // identities by reference; empty means unknown
 	Change     map[string]partial `json:"change"` // of single containers, by name
 	Also       []container        `json:"also"`   // containers beside those
+	// Started is when containers were last started, by name, in seconds.
+	Started map[string]int64 `json:"started"`
 }
 
 // partial is what is otherwise about a container.
@@ -93,11 +96,12 @@ type testCase struct {
 	desired *desired.State
 	actual  *actual.State
 	adopted map[string][]engine.Change
+	started map[string]time.Time
 }
 
 func readCase(t *testing.T, archive *txtar.Archive) *testCase {
 	t.Helper()
-	c := &testCase{files: map[string]string{}, adopted: map[string][]engine.Change{}}
+	c := &testCase{files: map[string]string{}, adopted: map[string][]engine.Change{}, started: map[string]time.Time{}}
 	for _, f := range archive.Files {
 		c.files[f.Name] = string(f.Data)
 	}
@@ -122,7 +126,18 @@ func readCase(t *testing.T, archive *txtar.Archive) *testCase {
 		before = c.desire(t, c.project, nil)
 	}
 	c.actual = c.see(t, w, before)
+	c.time(w.Started)
 	return c
+}
+
+// time says when containers were started, of those that the planner asks about.
+func (c *testCase) time(started map[string]int64) {
+	asked := plan.SharesNamespaces(c.desired, c.actual)
+	for _, k := range c.actual.Containers {
+		if at, ok := started[k.Name]; ok && slices.Contains(asked, k.ID) {
+			c.started[k.ID] = time.Unix(at, 0)
+		}
+	}
 }
 
 func (c *testCase) load(t *testing.T, name string) *types.Project {

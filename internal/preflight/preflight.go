@@ -42,28 +42,19 @@ const (
 )
 
 // Needed tells whether a plan does anything that a look at all containers on the
-// engine, or at the host, could save from failing.
+// engine, or at the host, could save from failing. Anybody may have given a
+// container the name that one of the project is to have.
 func Needed(p *plan.Plan) bool {
 	found := false
 	each(p, func(n *plan.Node) {
 		switch op := n.Op.(type) {
-		case plan.CreateContainer:
-			svc := op.Spec.Service
-			found = found || svc.ContainerName != "" || len(svc.Ports) > 0 || wantsBindSource(op)
+		case plan.CreateContainer, plan.Rename:
+			found = true
 		case plan.Start:
 			found = found || len(op.Ports) > 0
 		}
 	})
 	return found
-}
-
-func wantsBindSource(op plan.CreateContainer) bool {
-	for _, m := range op.Spec.Mounts {
-		if mustExist(m) {
-			return true
-		}
-	}
-	return false
 }
 
 // mustExist tells whether a mount's source is one that the engine is told not to
@@ -96,7 +87,7 @@ func Look(ctx context.Context, p *plan.Plan, e Lister, host Host) ([]plan.Proble
 
 func newChecker(p *plan.Plan, all []engine.Container, host Host) *checker {
 	c := &checker{
-		host: host, leaving: map[string]bool{}, byName: map[string]engine.Container{},
+		host: host, leaving: map[string]bool{}, renamed: map[string]bool{}, byName: map[string]engine.Container{},
 		ports: map[portKey][]holder{}, wanted: map[portKey][]wish{},
 	}
 	each(p, func(n *plan.Node) {
@@ -104,7 +95,7 @@ func newChecker(p *plan.Plan, all []engine.Container, host Host) *checker {
 		case plan.Remove:
 			c.leaving[op.Container.ID] = true
 		case plan.Rename:
-			c.leaving[op.Container.ID] = true
+			c.renamed[op.Container.ID] = true
 		}
 	})
 	for _, k := range all {
@@ -120,10 +111,14 @@ func (c *checker) check(p *plan.Plan) {
 	each(p, func(n *plan.Node) {
 		switch op := n.Op.(type) {
 		case plan.CreateContainer:
-			c.name(op)
+			c.name(n.Service, op.Final)
 			c.binds(op)
 			if publishes(op.Spec) {
 				c.hostPorts(op.Spec.Service.Name, plan.Ref{Name: op.Final}, op.Spec.Service.Ports)
+			}
+		case plan.Rename:
+			if op.Container.From == "" { // a new container's name is its creation's matter
+				c.name(n.Service, op.Name)
 			}
 		case plan.Start:
 			c.hostPorts(n.Service, op.Container, op.Ports)
@@ -157,6 +152,7 @@ type wish struct{ ip, name string }
 type checker struct {
 	host     Host
 	leaving  map[string]bool // containers that the plan removes
+	renamed  map[string]bool // containers that the plan gives another name
 	byName   map[string]engine.Container
 	ports    map[portKey][]holder
 	wanted   map[portKey][]wish // what the plan itself hands out
@@ -178,14 +174,15 @@ func (c *checker) problem(where, hint, format string, args ...any) {
 	c.problems = append(c.problems, plan.Problem{Where: where, Hint: hint, Text: fmt.Sprintf(format, args...)})
 }
 
-// name sees whether another container has the final name.
-func (c *checker) name(op plan.CreateContainer) {
-	k, taken := c.byName[op.Final]
-	if !taken || c.leaving[k.ID] || op.Replaces != nil && op.Replaces.ID == k.ID {
+// name sees whether a container that keeps it has the name that one of a service
+// is to get.
+func (c *checker) name(service, name string) {
+	k, taken := c.byName[name]
+	if !taken || c.leaving[k.ID] || c.renamed[k.ID] {
 		return
 	}
-	c.problem("services."+op.Spec.Service.Name, "remove that container, or choose another name",
-		"container name %q is already in use by %s", op.Final, describe(k))
+	c.problem("services."+service, "remove or rename that container, or choose another name",
+		"container name %q is already in use by %s", name, describe(k))
 }
 
 // describe names a container's owner.

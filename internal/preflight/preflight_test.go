@@ -43,7 +43,7 @@ func creating(wishes []wish, removed ...string) *plan.Plan {
 			op.Replaces = &plan.Ref{ID: w.replaces, Name: w.name}
 			removed = append(removed, w.replaces)
 		}
-		p.Add(plan.Node{ID: "create/" + w.name, Op: op})
+		p.Add(plan.Node{ID: "create/" + w.name, Op: op, Service: w.name})
 	}
 	for _, id := range removed {
 		p.Add(plan.Node{ID: "remove/" + id, Op: plan.Remove{Container: plan.Ref{ID: id}}})
@@ -235,6 +235,35 @@ func TestANameThatAContainerHasIsTakenUnlessThatOneGoes(t *testing.T) {
 	check(t, creating([]wish{{name: "web", replaces: "1"}}), others, nil)
 }
 
+// renaming adds to a plan that the container with the ID gets a name.
+func renaming(p *plan.Plan, id, name string) *plan.Plan {
+	p.Add(plan.Node{ID: "rename/" + name, Op: plan.Rename{Container: plan.Ref{ID: id, Name: name}, Name: name}, Service: "web"})
+	return p
+}
+
+func TestANameThatAContainerIsToGetBackMustBeFree(t *testing.T) {
+	mine := engine.Container{ID: "1", Name: "web-by-hand", State: engine.Running}
+	others := []engine.Container{mine, {ID: "2", Name: "web", State: engine.Exited}}
+	check(t, renaming(creating(nil), "1", "web"), others, nil, `services.web: container name "web" is already in use by container web`)
+	check(t, renaming(creating(nil, "2"), "1", "web"), others, nil)
+	swap := renaming(renaming(creating(nil), "1", "web"), "2", "db")
+	check(t, swap, others, nil)
+}
+
+func TestAReplacementsNameIsComplainedOfOnce(t *testing.T) {
+	p := creating([]wish{{name: "web", replaces: "1"}})
+	p.Add(plan.Node{ID: "rename/web", Op: plan.Rename{Container: plan.Ref{From: "create/web", Name: "web"}, Name: "web"}, Service: "web"})
+	others := []engine.Container{{ID: "1", Name: "app_web_1"}, {ID: "2", Name: "web"}}
+	check(t, p, others, nil, `services.web: container name "web" is already in use by container web`)
+}
+
+func TestAContainerThatIsRenamedKeepsItsPorts(t *testing.T) {
+	mine := running("1", "web-by-hand", "", 8080)
+	check(t, renaming(creating([]wish{{name: "api", ports: []types.ServicePortConfig{port("8080", "", "tcp")}}}), "1", "web"),
+		[]engine.Container{mine}, nil,
+		"services.api.ports: host port 8080/tcp is taken by container web-by-hand (service front of project other)")
+}
+
 func TestBindSourcesMustExistWhereTheEngineMayNotCreateThem(t *testing.T) {
 	bind := func(source string, create bool) types.ServiceVolumeConfig {
 		return types.ServiceVolumeConfig{Type: "bind", Source: source, Bind: &types.ServiceVolumeBind{CreateHostPath: types.OptOut(create)}}
@@ -269,19 +298,23 @@ func TestAllProblemsAreReportedTogetherWithARemedy(t *testing.T) {
 	}
 }
 
-func TestACheckIsNeededOnlyForFixedNamesPortsAndBindSources(t *testing.T) {
+func TestACheckIsNeededForWhateverTakesANameOrAPort(t *testing.T) {
 	if preflight.Needed(creating(nil, "1")) {
 		t.Error("a removal needs no look")
 	}
-	if !preflight.Needed(creating(web(port("80", "", "tcp")))) {
-		t.Error("a port needs one")
+	if !preflight.Needed(creating(web())) {
+		t.Error("a new container's name needs one")
+	}
+	if !preflight.Needed(renaming(plan.New("app"), "1", "web")) {
+		t.Error("a name that a container is to get back needs one")
 	}
 	if preflight.Needed(plan.New("app")) {
 		t.Error("an empty plan needs no look")
 	}
-	missing := creating([]wish{{name: "web", mounts: []types.ServiceVolumeConfig{{Type: "bind", Source: "/x"}}}})
-	if !preflight.Needed(missing) {
-		t.Error("a bind source that the engine may not create goes unchecked")
+	starting := plan.New("app")
+	starting.Add(plan.Node{ID: "start", Op: plan.Start{Ports: []types.ServicePortConfig{port("80", "", "tcp")}}})
+	if !preflight.Needed(starting) {
+		t.Error("the port of a stopped container needs one")
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -142,14 +143,21 @@ func (a *App) lock(ctx context.Context, project string, timeout time.Duration, r
 	if err != nil {
 		return nil, err
 	}
+	var killed lock.Holder
 	unlock, err := lock.Acquire(ctx, lock.Options{
 		Dir: a.opt.LockDir, Endpoint: e.Endpoint(), Project: project, Command: a.opt.Command, Timeout: timeout,
 		Waiting: func(h lock.Holder) {
 			a.notice(fmt.Sprintf("project %s is being changed by %s: waiting", project, h))
 		},
+		Abandoned: func(h lock.Holder) { killed = h },
 	})
 	if err != nil {
 		return nil, err
+	}
+	if killed.PID != 0 {
+		if err := execute.Settle(ctx, e, project, killed.Since); err != nil {
+			return nil, errors.Join(err, unlock())
+		}
 	}
 	return sync.OnceFunc(func() {
 		if err := unlock(); err != nil {

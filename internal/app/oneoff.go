@@ -35,9 +35,7 @@ func (a *App) override(loaded *project.Loaded, r RunRequest) error {
 		deploy.RestartPolicy = nil
 		svc.Deploy = &deploy
 	}
-	if !r.Detach {
-		svc.Tty, svc.StdinOpen = r.TTY, r.Interactive
-	}
+	svc.Tty, svc.StdinOpen = r.TTY, r.Interactive
 	overrideCapabilities(&svc, r)
 	if r.User != "" {
 		svc.User = r.User

@@ -165,6 +165,21 @@ func TestAPlanSeesWhatHappenedBehindItsBack(t *testing.T) {
 	}
 }
 
+func TestAContainerWhoseNamespaceWasStartedAnewBehindItsBackIsRestarted(t *testing.T) {
+	const vpn = "name: shop\nservices:\n  db: {image: db}\n  web: {image: web, network_mode: 'service:db'}\n"
+	b := newBench(t, "db", "web")
+	b.up(vpn)
+	if p := b.plan(vpn, app.UpRequest{}); p.Changes {
+		t.Errorf("at first the plan is %q", actions(p))
+	}
+	if err := b.e.RestartContainer(t.Context(), "shop-db-1", engine.StopOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.plan(vpn, app.UpRequest{}); actions(p) != "restart shop-web-1" {
+		t.Errorf("the plan is %q", actions(p))
+	}
+}
+
 func TestTheJSONOfPlansFitsTheDocumentedSchema(t *testing.T) {
 	schema, err := jsonschema.NewCompiler().Compile(filepath.Join("..", "..", "docs", "plan.schema.json"))
 	if err != nil {

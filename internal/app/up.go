@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
@@ -95,7 +97,8 @@ type upState struct {
 	actual  *actual.State
 	desired *desired.State
 	adopted map[string][]engine.Change
-	work    imageWork // what was, or is still, to be pulled and built
+	started map[string]time.Time // see plan.SharesNamespaces
+	work    imageWork            // what was, or is still, to be pulled and built
 	// release gives the project's lock back; it may be called more than once.
 	release func()
 }
@@ -199,7 +202,39 @@ func (a *App) redesire(ctx context.Context, s *upState) error {
 	if err != nil {
 		return err
 	}
+	if err := a.readStarts(ctx, s); err != nil {
+		return err
+	}
 	return a.adopt(ctx, s)
+}
+
+// readStarts asks when the containers that share a namespace, and those whose it
+// is, were started.
+func (a *App) readStarts(ctx context.Context, s *upState) error {
+	ids := plan.SharesNamespaces(s.desired, s.actual)
+	starts := make([]time.Time, len(ids))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(adoptLimit)
+	for i, id := range ids {
+		g.Go(func() error {
+			c, err := s.engine.InspectContainer(ctx, id)
+			if errors.Is(err, engine.ErrNotFound) {
+				return nil // it has gone since the list
+			}
+			starts[i] = c.StartedAt
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	s.started = map[string]time.Time{}
+	for i, id := range ids {
+		if !starts[i].IsZero() {
+			s.started[id] = starts[i]
+		}
+	}
+	return nil
 }
 
 // models gives services the variables by which they reach their models.
@@ -291,7 +326,7 @@ func (a *App) plan(s *upState, consented map[string]bool) (*plan.Plan, error) {
 	opt := plan.UpOptions{
 		Targets: r.Services, NoStart: r.NoStart, RenewVolumes: r.RenewAnonVolumes,
 		RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: r.IgnoreOrphans, Timeout: r.Timeout,
-		Wait: r.Wait, WaitTimeout: r.WaitTimeout, Adopted: s.adopted, Consented: consented,
+		Wait: r.Wait, WaitTimeout: r.WaitTimeout, Adopted: s.adopted, Started: s.started, Consented: consented,
 	}
 	switch {
 	case r.ForceRecreate:

@@ -17,7 +17,7 @@ func stateLines() []line {
 		{sh: "docker compose -f compose.yaml -f more.yaml --profile x up -d extra 2>&1 | grep -c 'extra-1 Started'", out: `\A1\n\z`},
 		{sh: "docker compose up -d --remove-orphans 2>&1 | grep -c 'extra-1 Removed'", out: `\A1\n\z`},
 		{sh: "docker compose create --force-recreate web && docker compose ps -a --format '{{.State}}' web", out: `\Acreated\n\z`},
-		{sh: "docker compose rm -fsv web && docker compose ps -aq web", out: nothing},
+		{sh: "docker compose rm -fsv web && docker compose ps -aq web", out: `\AGoing to remove .*-web-1\n\z`},
 		{sh: "docker compose kill && docker compose ps -a --format '{{.Service}} {{.ExitCode}}'", out: `\Adb 137\n\z`},
 	}
 }

@@ -258,6 +258,7 @@ func TestReadyFindsWhatNeverWillBe(t *testing.T) {
 		{"ends well", enginetest.ExitAfter(time.Second, 0), false, "", ""},
 		{"is always restarted", enginetest.ExitAfter(time.Millisecond, 0), false, "always", "keeps restarting"},
 		{"crashes again and again", enginetest.ExitAfter(time.Second, 2), false, "on-failure", "keeps restarting"},
+		{"is given up by its policy", enginetest.ExitAfter(time.Second, 3), true, "on-failure:1", "container p-web-1 exited (3)"},
 		{"is healthy and dies", enginetest.Script{Exits: []enginetest.Exit{{After: 2 * time.Second, Code: 1}}}, true, "", "exited (1)"},
 		{"stays up", enginetest.Script{}, false, "", ""},
 	} {

@@ -120,7 +120,7 @@ func (w *waiting) timedOut() error {
 
 func (w *waiting) standing(i int, l life) string {
 	switch {
-	case l.exited && w.policy[i] != "":
+	case l.exited && w.exits[i].policy != "":
 		return fmt.Sprintf(": it keeps restarting, last exited (%d)", l.code)
 	case l.deaths > 0:
 		return fmt.Sprintf(": it has exited %d times, last with (%d)", l.deaths, l.code)

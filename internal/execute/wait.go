@@ -19,6 +19,9 @@ const (
 	// or running where it has no health check, before Ready holds.
 	settleHealthy = 3 * time.Second
 	settleRunning = 3 * time.Second
+	// idlePause is after how long a container that is not about to be started
+	// again, though it has a restart policy, is asked about once more.
+	idlePause = 500 * time.Millisecond
 	// steadyRun is how long a container must have run for the engine to begin its
 	// pauses between restarts anew; one that ran for less is in a loop.
 	steadyRun = 10 * time.Second
@@ -45,9 +48,7 @@ type waiting struct {
 	op     plan.Wait
 	ids    []string
 	probed []bool // the container has a health check
-	policy []string
-	asked  []bool // policy is known
-	loops  []int  // the restarts the engine counts of one that does not run for long
+	exits  []exit
 	told   []bool
 	// prepared says that probed is known of all.
 	prepared bool
@@ -63,8 +64,8 @@ func (r *run) wait(op plan.Wait) error {
 	}
 	n := len(op.Containers)
 	w := &waiting{
-		r: r, op: op, ids: make([]string, n), probed: make([]bool, n), policy: make([]string, n),
-		asked: make([]bool, n), loops: make([]int, n), told: make([]bool, n),
+		r: r, op: op, ids: make([]string, n), probed: make([]bool, n),
+		exits: make([]exit, n), told: make([]bool, n),
 	}
 	for i, ref := range op.Containers {
 		w.ids[i] = r.resolve(ref)
@@ -214,24 +215,57 @@ func (w *waiting) settle(l life, d time.Duration) (judgement, time.Duration) {
 	return met, 0
 }
 
+// exit is what the engine has been asked about a container that does not run.
+type exit struct {
+	asked  time.Time // zero: never
+	policy string    // its restart policy
+	loops  int       // the restarts the engine counts of one that does not run for long
+	deaths int       // the exits that had been seen
+	// idle says that it was not about to be started again; final, that it still
+	// was not a moment later.
+	idle, final bool
+}
+
+// restarts tells whether a restart policy answers an exit with the code.
+func (e exit) restarts(code int) bool {
+	return e.policy == "always" || e.policy == "unless-stopped" || e.policy == "on-failure" && code != 0
+}
+
+// ask finds out once what a container's restart policy is and, where that
+// answers its exits, at each exit whether the engine follows it: a policy may
+// have a limit, and does nothing for what somebody has stopped.
+func (w *waiting) ask(ctx context.Context, i int, l life) error {
+	e := &w.exits[i]
+	again := e.restarts(l.code) && (e.deaths != l.deaths || e.idle && w.r.now().Sub(e.asked) >= idlePause)
+	if !e.asked.IsZero() && !again {
+		return nil
+	}
+	detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	idle := err == nil && detail.State == engine.Exited
+	e.final = idle && e.idle && e.deaths == l.deaths
+	e.asked, e.policy, e.deaths, e.idle = w.r.now(), detail.RestartPolicy, l.deaths, idle
+	if detail.FinishedAt.Sub(detail.StartedAt) < steadyRun {
+		e.loops = detail.RestartCount
+	}
+	return nil
+}
+
 // judgeExit tells a finished one-shot from a failure and from a container that
 // its restart policy will start again.
 func (w *waiting) judgeExit(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
-	if !w.asked[i] {
-		detail, err := w.r.e.InspectContainer(ctx, w.ids[i])
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
-			return pending, "", 0, err
-		}
-		w.policy[i], w.asked[i] = detail.RestartPolicy, true
-		if detail.FinishedAt.Sub(detail.StartedAt) < steadyRun {
-			w.loops[i] = detail.RestartCount
-		}
+	if err := w.ask(ctx, i, l); err != nil {
+		return pending, "", 0, err
 	}
-	restarts := w.policy[i] == "always" || w.policy[i] == "unless-stopped" || w.policy[i] == "on-failure" && l.code != 0
-	switch {
-	case restarts && max(l.deaths, w.loops[i]) >= crashLimit:
+	e := w.exits[i]
+	switch restarts := e.restarts(l.code); {
+	case restarts && max(l.deaths, e.loops) >= crashLimit:
 		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
-	case restarts:
+	case restarts && e.idle && !e.final:
+		return pending, "", idlePause, nil
+	case restarts && !e.final:
 		return pending, "", 0, nil
 	case l.code == 0 && w.op.Condition != plan.Healthy:
 		return met, "", 0, nil

@@ -170,6 +170,9 @@ func (u *up) reconnect(svc desired.Service, r replica, ref Ref) []string {
 	for _, e := range svc.Replica(r.n).Networks {
 		_, attached := r.c.Networks[e.Network]
 		if attached && !u.renewedNetwork[e.Network] {
+			if node := u.networkNode[e.Network]; node != "" && !r.c.IsRunning() {
+				out = append(out, node) // it joins when it starts
+			}
 			continue
 		}
 		u.rejoined[r.c.ID+"/"+e.Network] = true

@@ -316,7 +316,7 @@ func (s *soundness) rejoined() {
 			continue
 		}
 		for name, a := range k.Networks {
-			if s.c.actual.Networks[name].ID == a.NetworkID && !slices.Contains(s.endsOn(k), name) {
+			if (a.NetworkID == "" || s.c.actual.Networks[name].ID == a.NetworkID) && !slices.Contains(s.endsOn(k), name) {
 				s.fail("%s is taken off network %s for good", k.Name, name)
 			}
 		}
@@ -344,7 +344,7 @@ func (s *soundness) leaves(id string) bool {
 func (s *soundness) endsOn(k engine.Container) []string {
 	on := map[string]bool{}
 	for name, a := range k.Networks {
-		on[name] = s.c.actual.Networks[name].ID == a.NetworkID
+		on[name] = (a.NetworkID == "" || s.c.actual.Networks[name].ID == a.NetworkID)
 	}
 	for _, n := range s.nodes {
 		switch o := n.Op.(type) {

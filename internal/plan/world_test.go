@@ -337,6 +337,11 @@ func (c *testCase) change(t *testing.T, k *engine.Container, p partial) {
 	if p.State != "" {
 		k.State, k.Health = p.State, ""
 	}
+	if p.State == engine.Created { // it has not joined its networks yet
+		for name := range k.Networks {
+			k.Networks[name] = engine.Attachment{}
+		}
+	}
 	if p.Health != "" {
 		k.Health = p.Health
 	}

@@ -303,9 +303,12 @@ func (r *run) resolve(ref plan.Ref) string {
 	return r.ids[ref.From]
 }
 
-// unchanged tells of the containers that are as they should be.
+// unchanged tells of the containers that run as they should.
 func (r *run) unchanged() {
 	for _, ref := range r.p.Unchanged {
+		if r.p.Resting[ref.ID] {
+			continue
+		}
 		r.opt.Sink.Emit(event.Event{
 			Version: event.Version, Time: r.now(), Kind: event.KindStatus, Project: r.p.Project,
 			Resource: event.Container, Name: ref.Name, Service: ref.Service, Status: event.Running, Phase: event.Done,

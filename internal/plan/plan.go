@@ -18,6 +18,8 @@ type Plan struct {
 	nodes   *graph.Graph[*Node]
 	// Unchanged are the containers that already are as they should be.
 	Unchanged []Ref
+	// Resting are the IDs of those that do not run, and need not.
+	Resting map[string]bool
 	// Warnings are told before anything is done.
 	Warnings []string
 	// Problems make the plan impossible; all are reported together.
@@ -75,7 +77,7 @@ type Consent struct {
 
 // New returns an empty plan.
 func New(project string) *Plan {
-	return &Plan{Project: project, nodes: graph.New[*Node]()}
+	return &Plan{Project: project, Resting: map[string]bool{}, nodes: graph.New[*Node]()}
 }
 
 // Empty tells whether the plan has no operation.

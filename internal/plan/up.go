@@ -197,6 +197,7 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	switch {
 	case u.opt.NoStart:
 		u.p.Unchanged = append(u.p.Unchanged, ref)
+		u.p.Resting[ref.ID] = !r.c.IsRunning()
 	case r.c.State == engine.Paused:
 		pr.touched = true
 		pr.healthy = false

@@ -101,5 +101,5 @@ func runExport(ctx context.Context, s *session, use exporter, o exportOptions) e
 	if err != nil {
 		return err
 	}
-	return app.WriteWhole(path, 0o666, func(w io.Writer) error { return use.Export(ctx, o.ExportRequest, w) })
+	return app.WriteWhole(path, 0o600, func(w io.Writer) error { return use.Export(ctx, o.ExportRequest, w) })
 }

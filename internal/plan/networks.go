@@ -123,8 +123,20 @@ func (u *up) leaveNetwork(n desired.Network, c engine.Container) {
 		u.p.Add(Node{
 			ID: "container/" + c.Name + "/connect-" + name, Op: Connect{Container: refOf(c), Endpoint: u.endpointOf(n, c)},
 			Cause: "the network is made anew", Service: c.Labels[labels.Service],
-		}, u.networkNode[name])
+		}, u.networkNodesOf(c)...)
 	}
+}
+
+// networkNodesOf are the nodes that make networks of a container. One that still
+// refers to a network that is gone cannot join any other (seen on Docker 28).
+func (u *up) networkNodesOf(c engine.Container) []string {
+	var out []string
+	for _, name := range sortedKeys(c.Networks) {
+		if node := u.networkNode[name]; node != "" {
+			out = append(out, node)
+		}
+	}
+	return out
 }
 
 // endpointOf is how a container that this plan otherwise leaves alone is to be

@@ -183,7 +183,7 @@ func (u *up) reconnect(svc desired.Service, r replica, ref Ref) []string {
 		out = append(out, u.p.Add(Node{
 			ID: "container/" + ref.Name + "/connect-" + e.Network, Op: Connect{Container: ref, Endpoint: e},
 			Cause: cause, Service: svc.Name,
-		}, u.networkNode[e.Network]))
+		}, append(u.networkNodesOf(r.c), u.networkNode[e.Network])...))
 	}
 	return out
 }

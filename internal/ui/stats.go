@@ -93,7 +93,7 @@ func newStatsView(r StatsRow, trunc bool) statsView {
 		MemUsage: none + " / " + none, NetIO: none, BlockIO: none, PIDs: none,
 	}
 	if trunc {
-		v.ID, v.Container = shortID(r.ID), shortID(r.ID)
+		v.ID = shortID(r.ID)
 	}
 	if v.Name == "" {
 		v.Name = none

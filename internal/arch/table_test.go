@@ -19,6 +19,7 @@ const (
 	errgroup     = "golang.org/x/sync/errgroup"
 	term         = "github.com/moby/term"
 	units        = "github.com/docker/go-units"
+	platforms    = "github.com/containerd/platforms"
 	reference    = "github.com/distribution/reference"
 	imageSpec    = "github.com/opencontainers/image-spec/specs-go"
 	digest       = "github.com/opencontainers/go-digest"
@@ -62,7 +63,7 @@ func program() map[string]row {
 			},
 			others: []string{
 				composeTypes, composeGo + "/dotenv", composeGo + "/format", errgroup, term,
-				"github.com/mattn/go-shellwords", "github.com/moby/go-archive",
+				"github.com/mattn/go-shellwords", "github.com/moby/go-archive", platforms,
 			},
 			never: []string{"log", "net/http"},
 		},
@@ -134,7 +135,7 @@ func engines() map[string]row {
 			ours: []string{"internal/engine", "pkg/labels"},
 			others: []string{
 				"github.com/docker/docker", "github.com/docker/go-connections", "github.com/containerd/errdefs",
-				"github.com/containerd/platforms", dockerCLI + "/config", dockerCLI + "/connhelper",
+				platforms, dockerCLI + "/config", dockerCLI + "/connhelper",
 				dockerCLI + "/context", composeTypes, reference, imageSpec,
 			},
 		},

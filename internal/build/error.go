@@ -59,6 +59,7 @@ func oneLine(err error) string {
 		"failed to run Build function: ", "failed to compute cache key: ", "failed to load cache key: ", "failed to create LLB definition: "} {
 		text = strings.ReplaceAll(text, noise, "")
 	}
+	text = checksumNoise.ReplaceAllString(text, "")
 	var lines []string
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
@@ -67,6 +68,10 @@ func oneLine(err error) string {
 	}
 	return strings.ReplaceAll(strings.Join(lines, "; "), "not found: not found", "not found")
 }
+
+// checksumNoise is what newer BuildKits put before the name of a file that is
+// not there: IDs of their own.
+var checksumNoise = regexp.MustCompile(`failed to calculate checksum of ref \S+: `)
 
 // hint says what can be done about a failure, where that is known.
 func hint(j *job, text string) string {

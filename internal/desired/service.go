@@ -2,6 +2,7 @@ package desired
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/confighash"
@@ -35,6 +36,7 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		DependsOn: dependencies(config), Parents: parents(config.ContainerSpec),
 	}
 	svc.ImageID = opt.Images[svc.Image].ID
+	svc.MountedImages = mountedImages(config, opt.Images)
 	svc.Canonical, err = canonical(config, digests(p, config, opt.Contents))
 	if err != nil {
 		return Service{}, err
@@ -50,6 +52,9 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		VolumesFrom: config.VolumesFrom, Links: links(p, config, opt.Separator),
 		Mounts: append(mounts, binds...), Files: files,
 		TTY: config.Tty,
+	}
+	if svc.MountedImages != "" {
+		svc.template.Labels[labels.MountedImages] = svc.MountedImages
 	}
 	svc.template.Networks = endpoints(p.Networks, config, svc.template.Links)
 	if err := buildPreStart(p, &svc, opt); err != nil {
@@ -72,6 +77,19 @@ func serviceLabels(p *types.Project, config types.ServiceConfig, opt Options, ha
 		own[labels.EnvironmentFile] = strings.Join(opt.EnvFiles, ",")
 	}
 	return merge(config.Labels, own)
+}
+
+// mountedImages is the value of the label MountedImages; images that are not
+// here are left out.
+func mountedImages(config types.ServiceConfig, images map[string]engine.Image) string {
+	var parts []string
+	for _, v := range config.Volumes {
+		if id := images[v.Source].ID; v.Type == types.VolumeTypeImage && id != "" {
+			parts = append(parts, v.Target+"="+id)
+		}
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ",")
 }
 
 // dependsLabel is "service:condition:restart", comma-separated and sorted.

@@ -58,7 +58,10 @@ type Service struct {
 	Canonical Canonical
 	Image     string // the reference to create from
 	ImageID   string // its identity; empty while unknown
-	DependsOn []Dependency
+	// MountedImages are the identities of the images that it mounts, as in the
+	// label of that name; empty without any.
+	MountedImages string
+	DependsOn     []Dependency
 	// Parents are the services whose containers' namespaces or volumes this
 	// service's containers use.
 	Parents []string

@@ -110,11 +110,24 @@ func judgeImage(svc desired.Service, c engine.Container) verdict {
 		have = c.ImageID
 	}
 	if have == svc.ImageID || c.ImageID == svc.ImageID {
-		return verdict{}
+		return judgeMountedImages(svc, c)
 	}
 	return verdict{
 		recreate: true, cause: "its image " + svc.Image + " has changed",
 		changes: []engine.Change{{Path: "image", Old: have, New: svc.ImageID}},
+	}
+}
+
+// judgeMountedImages sees whether an image that the container has mounted has
+// got another identity. Only berth's own containers tell.
+func judgeMountedImages(svc desired.Service, c engine.Container) verdict {
+	have := c.Labels[labels.MountedImages]
+	if have == "" || svc.MountedImages == "" || have == svc.MountedImages {
+		return verdict{}
+	}
+	return verdict{
+		recreate: true, cause: "an image that it mounts has changed",
+		changes: []engine.Change{{Path: "volumes", Old: have, New: svc.MountedImages}},
 	}
 }
 

@@ -184,12 +184,19 @@ func (c *testCase) desire(t *testing.T, p *types.Project, images map[string]stri
 	t.Helper()
 	opt := desired.Options{Version: "test", ConfigFiles: []string{folder + "/compose.yaml"}, Images: map[string]engine.Image{}}
 	for _, svc := range p.Services {
-		ref := desired.ImageName(p, svc, "-")
-		id := imageID(ref)
-		if other, ok := images[ref]; ok {
-			id = other
+		refs := []string{desired.ImageName(p, svc, "-")}
+		for _, v := range svc.Volumes {
+			if v.Type == types.VolumeTypeImage {
+				refs = append(refs, v.Source)
+			}
 		}
-		opt.Images[ref] = engine.Image{ID: id}
+		for _, ref := range refs {
+			id := imageID(ref)
+			if other, ok := images[ref]; ok {
+				id = other
+			}
+			opt.Images[ref] = engine.Image{ID: id}
+		}
 	}
 	opt.Contents.Configs, opt.Contents.Secrets = map[string][]byte{}, map[string][]byte{}
 	for key, o := range p.Configs {

@@ -35,6 +35,9 @@ const (
 	// Parents lists, comma-separated, the containers whose namespaces or volumes
 	// a container was given, as service=ID.
 	Parents = "dev.berth.parents"
+	// MountedImages lists, comma-separated and sorted, the images that a container
+	// has mounted, as target=ID.
+	MountedImages = "dev.berth.mounted-images"
 )
 
 // Values of OneOff.

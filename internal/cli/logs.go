@@ -145,12 +145,19 @@ func (s *session) logPrinter(v logView) (*logPrinter, error) {
 	}, nil
 }
 
+// Announce aligns the names of the containers that there may be lines of.
+func (p *logPrinter) Announce(sources []logs.Source) {
+	for _, source := range sources {
+		p.Expect(source.Display, source.Service)
+	}
+}
+
 // attaching names the containers whose output follows. A terminal that has
 // gone shows itself at the first line.
 func (p *logPrinter) attaching(sources []logs.Source) {
 	names := make([]string, len(sources))
+	p.Announce(sources)
 	for i, source := range sources {
-		p.Expect(source.Display, source.Service)
 		names[i] = source.Display
 	}
 	if len(names) > 0 {

@@ -206,6 +206,9 @@ func (w *watcher) untilPassed() <-chan time.Time {
 func (w *watcher) begin(list []engine.Container) error {
 	group, ctx := errgroup.WithContext(w.ctx)
 	group.SetLimit(prepareLimit)
+	if !w.attached { // its caller knows whom it attaches to
+		announce(w.out.sink, list)
+	}
 	for _, c := range list {
 		t := w.track(SourceOf(c), w.tail)
 		t.before = true

@@ -88,6 +88,23 @@ type Flusher interface {
 	Flush() error
 }
 
+// Announced is a Sink that wants to know, before the first line, of which
+// containers that exist there may be lines.
+type Announced interface {
+	Announce([]Source)
+}
+
+// announce tells a sink that wants to know.
+func announce(sink Sink, list []engine.Container) {
+	if a, ok := sink.(Announced); ok {
+		sources := make([]Source, len(list))
+		for i, c := range list {
+			sources[i] = SourceOf(c)
+		}
+		a.Announce(sources)
+	}
+}
+
 // Options select what to read.
 type Options struct {
 	Project  string

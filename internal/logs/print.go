@@ -38,6 +38,7 @@ func Print(ctx context.Context, r Reader, containers []engine.Container, options
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
+	announce(sink, containers)
 	out := newOutput(sink)
 	size := min(batchLimit, max(batchFloor, mergeMemory/batchesPerLog/max(1, len(containers))))
 	logs := make([]*pastLog, len(containers))

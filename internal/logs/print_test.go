@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -137,4 +138,46 @@ func TestASinkThatFailsEndsPrintingWithItsError(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// announced is a recorder that is told whose lines come.
+type announced struct {
+	*recorder
+	names []string
+}
+
+func (a *announced) Announce(sources []logs.Source) {
+	for _, s := range sources {
+		a.names = append(a.names, s.Display)
+	}
+	a.names = append(a.names, fmt.Sprint(len(a.all()), " lines"))
+}
+
+func TestASinkIsToldWhoseLinesComeBeforeTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		long, short := f.create("longer", 1), f.create("a", 1)
+		f.write(short, "one")
+		f.write(long, "two")
+		const want = "[a-1 longer-1 0 lines]"
+		printed := &announced{recorder: newRecorder()}
+		list, err := f.Containers(t.Context(), engine.ContainerFilter{Project: project})
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := logs.Options{Project: project}
+		if err := logs.Print(t.Context(), f, logs.Select(list, options), options, printed); err != nil {
+			t.Fatal(err)
+		}
+		followed := &announced{recorder: newRecorder()}
+		options.StopWhenDone = true
+		if err := logs.Follow(t.Context(), f, options, followed); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range []*announced{printed, followed} {
+			if got := fmt.Sprint(a.names); got != want || len(a.all()) != 2 {
+				t.Errorf("told of %s and %d lines, want %s and 2", got, len(a.all()), want)
+			}
+		}
+	})
 }

@@ -20,7 +20,8 @@ const (
 // Settle waits until the containers of a project have ended that a command which
 // was killed had asked the engine to stop: until then they count as running, and
 // nothing but the event of the signal tells. since is when that command began. No
-// container is waited for longer than its grace period.
+// container is waited for longer than its grace period, or ten seconds where that
+// has no end.
 func Settle(ctx context.Context, e Watcher, project string, since time.Time) error {
 	asked, err := asksToStop(ctx, e, project, since)
 	if err != nil {
@@ -73,10 +74,10 @@ func untilEnded(ctx context.Context, e Watcher, id string, begun time.Time) erro
 			return err
 		}
 		grace := defaultGrace
-		if detail.StopTimeout != nil {
+		if detail.StopTimeout != nil && *detail.StopTimeout >= 0 { // negative: for ever, which nobody waits for here
 			grace = *detail.StopTimeout
 		}
-		if !detail.IsRunning() || grace >= 0 && time.Since(begun) > grace+settleMargin {
+		if !detail.IsRunning() || time.Since(begun) > grace+settleMargin {
 			return nil
 		}
 		select {

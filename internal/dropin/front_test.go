@@ -90,8 +90,8 @@ func newShell(t *testing.T, f front, name string, env ...string) *shell {
 // cliVersion is the Docker CLI's major version.
 func (s *shell) cliVersion() int {
 	s.t.Helper()
-	major, _, _ := strings.Cut(s.must("docker version --format '{{.Client.Version}}'"), ".")
-	version, err := strconv.Atoi(strings.TrimSpace(major))
+	major, _, _ := strings.Cut(strings.TrimPrefix(s.must("docker --version"), "Docker version "), ".")
+	version, err := strconv.Atoi(major)
 	if err != nil {
 		s.t.Fatalf("the Docker CLI's version: %v", err)
 	}

@@ -190,7 +190,7 @@ func startFailure(service string, err error) error {
 	}
 	// Words about mounts and working directories are the same but for this.
 	from := strings.Index(text, `exec: "`)
-	code := 0
+	var code int
 	switch {
 	case from >= 0 && has("executable file not found", "no such file or directory", "cannot find the file"):
 		code = exitNotFound

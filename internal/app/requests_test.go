@@ -75,11 +75,6 @@ func up(ctx context.Context, a *app.App) error {
 	return err
 }
 
-func upAndWait(ctx context.Context, a *app.App) error {
-	_, err := a.Up(ctx, app.UpRequest{Wait: true})
-	return err
-}
-
 func ps(ctx context.Context, a *app.App) error {
 	_, err := a.Ps(ctx, app.PsRequest{})
 	return err

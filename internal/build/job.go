@@ -22,9 +22,8 @@ type job struct {
 	failed   digest.Digest
 	steps    map[digest.Digest]digest.Digest // see ownStep
 	findings []Finding                       // of Check
-	done     chan struct{}                   // closed when result or err is set
+	done     chan struct{}                   // closed when result is set
 	result   Result
-	err      error
 }
 
 // newJobs makes the jobs of targets, with their files looked up and their

@@ -46,7 +46,7 @@ func golden(t *testing.T, path string) {
 	}
 	c := readCase(t, archive)
 	p, err := c.plan()
-	got := ""
+	var got string
 	if err != nil {
 		got = "error: " + err.Error() + "\n"
 	} else {

@@ -157,7 +157,7 @@ type quietProgress struct {
 }
 
 func (q *quietProgress) show(e event.Event) error {
-	text := ""
+	var text string
 	switch {
 	case e.Kind == event.KindWarning:
 		text = warningLine(q.paint, e)

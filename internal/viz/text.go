@@ -136,7 +136,6 @@ func box(b *strings.Builder, l *lanes, name string, lines []row, left, inner int
 type lanes struct {
 	targets []string // by lane; empty for a free one
 	most    int      // how many there are at the same time at most
-	last    map[string]int
 }
 
 // newLanes finds out how many lanes it takes by going through all services once.

@@ -60,11 +60,9 @@ type container struct {
 func (e *Engine) CreateContainer(ctx context.Context, spec engine.ContainerSpec) (engine.CreatedContainer, error) {
 	var made engine.CreatedContainer
 	r := request{method: "CreateContainer", args: named(spec.Name, spec.Image), mutates: true}
-	later := spec.Networks
+	var later []engine.Endpoint
 	if e.apiBelow(44) && len(spec.Networks) > 1 {
 		later, spec.Networks = spec.Networks[1:], spec.Networks[:1]
-	} else {
-		later = nil
 	}
 	err := e.call(ctx, r, func() error {
 		c, err := e.create(spec)

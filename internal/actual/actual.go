@@ -6,9 +6,10 @@ import (
 	"context"
 	"sort"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
-	"golang.org/x/sync/errgroup"
 )
 
 // Reader is what a snapshot needs of an engine. Each call is one request.

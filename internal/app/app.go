@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/build"
 	"github.com/berth-dev/berth/internal/engine"
@@ -19,7 +21,6 @@ import (
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/provider"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Options are what an App works with.

@@ -7,12 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/logs"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/project"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 const (

@@ -9,12 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/build"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Build builds the images of services.

@@ -10,12 +10,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/moby/go-archive"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/moby/go-archive"
-	"golang.org/x/sync/errgroup"
 )
 
 // archiveEngine is what copying files and images of containers ask of an engine.

@@ -9,10 +9,11 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // GenerateRequest asks for a Compose file that describes containers.

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // What an engine gives to containers that ask for nothing (Engine API v1.41,

@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/containerd/platforms"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // policyOf is a service's pull policy, or the command's.

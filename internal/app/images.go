@@ -10,12 +10,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
-	"golang.org/x/sync/errgroup"
 )
 
 // imageRefs are the references of all services' images, sorted, each once.

@@ -9,11 +9,12 @@ import (
 	"sort"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/pkg/labels"
-	"golang.org/x/sync/errgroup"
 )
 
 // Ps lists the containers of a project.

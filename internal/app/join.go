@@ -7,8 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/moby/term"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // defaultDetachKeys leave a container's terminal without ending the process.

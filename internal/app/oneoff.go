@@ -12,14 +12,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/desired"
-	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/internal/project"
-	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/format"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/mattn/go-shellwords"
+
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // override puts what the command line says into the service.

@@ -12,12 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/engine/enginetest"
 	"github.com/berth-dev/berth/internal/lock"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // bench is a project on an engine in memory.

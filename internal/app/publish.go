@@ -12,11 +12,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/remote"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
-	"golang.org/x/sync/errgroup"
 )
 
 // artifactResource is what a published project is called in events.

@@ -4,9 +4,10 @@ import (
 	"context"
 	"slices"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // pushed is one name of an image to push.

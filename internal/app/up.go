@@ -8,6 +8,9 @@ import (
 	"sort"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
@@ -15,8 +18,6 @@ import (
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/preflight"
 	"github.com/berth-dev/berth/internal/project"
-	"github.com/compose-spec/compose-go/v2/types"
-	"golang.org/x/sync/errgroup"
 )
 
 // UpResult is what Up brought about.

@@ -10,12 +10,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/watch"
 	"github.com/berth-dev/berth/pkg/event"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // WatchRequest asks to keep running services in step with their files.

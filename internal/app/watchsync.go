@@ -12,9 +12,10 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/watch"
-	"golang.org/x/sync/errgroup"
 )
 
 const (

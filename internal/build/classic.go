@@ -12,10 +12,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/tonistiigi/fsutil"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // withBuildKit is the API version from which on engines have BuildKit.

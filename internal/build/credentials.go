@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/docker/cli/cli/config"
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/moby/buildkit/session"
@@ -14,6 +13,8 @@ import (
 	"github.com/moby/buildkit/session/secrets"
 	"github.com/moby/buildkit/session/sshforward"
 	"github.com/moby/buildkit/session/sshforward/sshprovider"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // complete loads the user's docker configuration unless the caller gave one, and

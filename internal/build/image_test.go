@@ -15,11 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+	"golang.org/x/crypto/ssh/agent"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/testengine"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
-	"golang.org/x/crypto/ssh/agent"
 )
 
 // busybox begins a Dockerfile.

@@ -6,10 +6,11 @@ import (
 	"net"
 	"time"
 
-	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/docker/cli/cli/config/configfile"
+
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // Dialer opens hijacked connections to an engine.

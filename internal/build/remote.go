@@ -13,8 +13,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/moby/buildkit/client"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // Drivers of buildx instances that can be used.

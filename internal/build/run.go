@@ -7,12 +7,13 @@ import (
 	"net"
 	"slices"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // Run builds the targets and returns the images by service. Targets that do

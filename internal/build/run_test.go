@@ -8,9 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/testengine"
 	"github.com/berth-dev/berth/pkg/event"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // imagePrefix is in the name of every image these tests make.

@@ -8,10 +8,11 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/progress/progressui"
 	digest "github.com/opencontainers/go-digest"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // screen shows the progress of all jobs in one display.

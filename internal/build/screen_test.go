@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/creack/pty"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 func TestTerminalShowsOneDisplayForAllBuilds(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
@@ -22,7 +24,6 @@ import (
 	"github.com/berth-dev/berth/internal/execute"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // defaultCases is how many random histories a run of the test tries; the

@@ -5,8 +5,9 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/desired"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/desired"
 )
 
 // world makes random projects and random changes to them.

@@ -10,8 +10,9 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // maxCanonical bounds what a label may unpack to, in bytes.

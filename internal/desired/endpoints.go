@@ -6,8 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // endpoints joins a service to its networks, the one of highest priority first.

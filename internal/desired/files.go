@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // defaultFileMode is what the Compose specification gives configs and secrets

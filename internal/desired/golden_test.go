@@ -12,12 +12,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/desired"
-	"github.com/berth-dev/berth/internal/engine"
-	"github.com/berth-dev/berth/pkg/labels"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 var update = flag.Bool("update", false, "write what is desired into the golden files")

@@ -5,10 +5,11 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/confighash"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Service, error) {

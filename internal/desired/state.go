@@ -9,9 +9,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // State is what a project is to look like on an engine.

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/plan"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/berth-dev/berth/internal/plan"
 )
 
 var update = flag.Bool("update", false, "write what the planner says into the golden files")

@@ -5,10 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // verdict says whether a container must be replaced, and why.

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/berth-dev/berth/internal/engine"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/engine"
 )
 
 // Operation is one thing to be done. The set is closed.

@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/plan"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/berth-dev/berth/internal/plan"
 )
 
 // documented is where the JSON form of plans is described.

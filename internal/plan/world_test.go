@@ -16,14 +16,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/berth-dev/berth/internal/actual"
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/types"
-	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // folder is where the Compose files of all cases are said to lie.

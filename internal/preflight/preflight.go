@@ -11,10 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // Host answers questions about the machine that the engine runs on. It is nil

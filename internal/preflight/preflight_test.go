@@ -10,11 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/preflight"
 	"github.com/berth-dev/berth/pkg/labels"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // wish is a container that a plan creates.

@@ -11,9 +11,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/berth-dev/berth/internal/confighash"
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/confighash"
 )
 
 // lines sorts names and ends each with a line break.

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/project"
 	"github.com/compose-spec/compose-go/v2/loader"
+
+	"github.com/berth-dev/berth/internal/project"
 )
 
 // elsewhere is a remote loader that answers with files of a folder.

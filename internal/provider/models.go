@@ -10,8 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // modelPlugin is the Docker CLI plugin that pulls and serves models.

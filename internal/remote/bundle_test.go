@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/remote"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/berth-dev/berth/internal/remote"
 )
 
 // bundle makes layers of the files compose.yaml and, if there, override.yaml of

@@ -12,11 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/internal/remote"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/docker/cli/cli/config/types"
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berth-dev/berth/internal/remote"
 )
 
 // files makes layers of Compose files.

@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"github.com/berth-dev/berth/internal/project"
 	"github.com/berth-dev/berth/internal/remote"
-	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // projectOf loads compose.yaml with this text, with what it names elsewhere.

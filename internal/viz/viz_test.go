@@ -7,11 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/berth-dev/berth/internal/project"
-	"github.com/berth-dev/berth/internal/viz"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/mattn/go-runewidth"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/internal/viz"
 )
 
 // all shows everything.

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 func TestInitialSyncCopiesWhatTheRulesAccept(t *testing.T) {

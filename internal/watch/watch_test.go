@@ -12,8 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // deadline bounds waiting for something that is to happen.

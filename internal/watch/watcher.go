@@ -6,8 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/berth-dev/berth/pkg/event"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 const (

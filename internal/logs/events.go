@@ -21,6 +21,8 @@ const (
 type verdict struct {
 	exit   Exit
 	hidden bool // the caller's own replacing of a container
+	// began says that it is about a start, whose process may have ended before.
+	began, runs bool
 }
 
 // recentEvents is how many events are remembered to recognise repeated ones;
@@ -152,11 +154,16 @@ func (w *watcher) began(t *container) {
 	if w.onStart != nil {
 		w.onStart(t.source)
 	}
+	if t.early {
+		t.early = false
+		w.ask(t, verdict{exit: Exit{Source: t.source}, began: true})
+	}
 }
 
 // died applies an exit. Only the engine knows whether it will start the
 // container again; asking must not hold up the other events.
 func (w *watcher) died(t *container, at time.Time, code int) {
+	t.early = !t.running
 	t.running = false
 	v := verdict{
 		exit: Exit{Source: t.source, Time: at, Code: code, Killed: t.killed},
@@ -166,13 +173,19 @@ func (w *watcher) died(t *container, at time.Time, code int) {
 	if t.killed {
 		t.hold = time.Now().Add(restartGrace)
 	}
+	w.ask(t, v)
+}
+
+// ask completes a verdict with what the engine says about the container.
+func (w *watcher) ask(t *container, v verdict) {
 	t.pending++
 	w.group.Go(func() error {
 		ctx, cancel := context.WithTimeout(w.ctx, askTimeout)
 		defer cancel()
 		detail, err := w.reader.InspectContainer(ctx, v.exit.ID)
 		// An unanswered question means gone or going.
-		v.exit.Restarting = err == nil && (detail.State == engine.Restarting || detail.State == engine.Running)
+		v.runs = err == nil && detail.State == engine.Running
+		v.exit.Restarting = v.runs || err == nil && detail.State == engine.Restarting
 		select {
 		case w.verdicts <- v:
 		case <-w.ctx.Done():
@@ -188,6 +201,13 @@ func (w *watcher) judged(v verdict) {
 		return
 	}
 	t.pending--
+	if v.began {
+		if !v.runs && t.follower != nil {
+			t.follower.stopped()
+		}
+		t.running = t.running && v.runs
+		return
+	}
 	t.restarting = v.exit.Restarting && !t.running && !t.removed
 	if v.hidden {
 		if t.follower != nil && !t.running {

@@ -117,6 +117,7 @@ type container struct {
 	restarting bool
 	pending    int  // exits of which it is being asked whether that is so
 	killed     bool // somebody has asked to stop it since it started
+	early      bool // its end was told before its start
 	fresh      bool // created while following and not started since
 	before     bool // in the list when following began and not started since
 	removed    bool

@@ -195,6 +195,32 @@ func TestEventsThatAnEngineKeepsToItselfAtFirstCostNoLine(t *testing.T) {
 	})
 }
 
+// An engine may tell of the end of a short process before its start.
+func TestAnEndThatIsToldBeforeItsStartEndsTheFollowing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.start(f.create("other", 1))
+		r := follow(t, f, logs.Options{StopWhenDone: true})
+		id := f.create("web", 1)
+		f.write(id, "one")
+		tick()
+		f.change(func() {
+			b := f.box(id)
+			b.row.State, b.row.ExitCode = engine.Exited, 3
+			f.event(b, "die", map[string]string{"exitCode": "3"})
+		})
+		tick()
+		f.change(func() { f.event(f.box(id), "start", nil) })
+		tick()
+		f.die("id0", 0, engine.Exited)
+		time.Sleep(5 * time.Second)
+		if !r.ended() {
+			t.Fatal("has not ended")
+		}
+		r.wantSequence(t, "web-1 | one", "web-1 exited with code 3", "other-1 exited with code 0")
+	})
+}
+
 // An engine lists a container a moment before it knows it by its ID.
 func TestAContainerThatTheEngineDeniesWhileItIsMadeLosesNoLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,13 +2,16 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -126,8 +129,14 @@ func (openForScript) Close() error { return nil }
 
 // programCaller runs a program.
 func programCaller(words ...string) caller {
+	const commandLimit = 90 * time.Second
 	return caller{real: true, words: words, call: func(tb testing.TB, c scriptCall) int {
-		command := exec.CommandContext(tb.Context(), c.args[0], c.args[1:]...)
+		ctx, cancel := context.WithTimeout(tb.Context(), commandLimit)
+		defer cancel()
+		command := exec.CommandContext(ctx, c.args[0], c.args[1:]...)
+		// Its stack shows where it hangs.
+		command.Cancel = func() error { return command.Process.Signal(syscall.SIGQUIT) }
+		command.WaitDelay = 5 * time.Second
 		command.Dir, command.Env = c.dir, c.world.environ
 		command.Stdin, command.Stdout, command.Stderr = c.stdin, c.stdout, c.stderr
 		err := command.Run()

@@ -118,7 +118,7 @@ func (w *watcher) handle(e engine.Event) {
 		}
 		w.start(t)
 	}
-	t.told = time.Now()
+	t.told = true
 	switch e.Action {
 	case "create":
 		if w.settled {
@@ -293,26 +293,19 @@ func (w *watcher) reopen(limit time.Duration) (engine.EventStream, error) {
 	return stream, nil
 }
 
-// listing is a list of the project's containers with the time it was asked for.
-type listing struct {
-	asked time.Time
-	rows  []engine.Container
-}
-
 // lateList takes a second list: an engine answers the request for its events a
 // moment before it tells of any, and what happens in that moment is told nowhere
 // else. What it shows counts once the events before it have come. A failure is
 // left to the event stream, which meets it too.
-func (w *watcher) lateList() <-chan listing {
-	out := make(chan listing, 1)
+func (w *watcher) lateList() <-chan []engine.Container {
+	out := make(chan []engine.Container, 1)
 	w.group.Go(func() error {
 		if err := sleep(w.ctx, listAgain); err != nil {
 			return nil
 		}
-		asked := time.Now()
-		rows, err := w.list(w.ctx)
+		list, err := w.list(w.ctx)
 		if err == nil && sleep(w.ctx, eventDelay) == nil {
-			out <- listing{asked, rows}
+			out <- list
 		}
 		return nil
 	})
@@ -320,15 +313,16 @@ func (w *watcher) lateList() <-chan listing {
 }
 
 // missed applies what the second list shows of containers that no event has
-// told of since.
-func (w *watcher) missed(l listing) {
-	for _, c := range l.rows {
+// told of. Of others it may be older than the events: an engine lists a process
+// as running for some time after it has told of its end.
+func (w *watcher) missed(list []engine.Container) {
+	for _, c := range list {
 		t := w.tracked[c.ID]
 		switch {
 		case t == nil:
 			t = w.track(SourceOf(c), -1)
 			w.start(t)
-		case !t.told.Before(l.asked):
+		case t.told:
 			continue
 		}
 		running := c.IsRunning() && c.State != engine.Restarting

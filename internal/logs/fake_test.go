@@ -26,6 +26,7 @@ type fake struct {
 	news       chan struct{}  // closed when anything changes
 	streams    int            // generation of event streams; raising it breaks them
 	muted      bool           // nothing is told
+	late       bool           // lists show what has ended as running
 	down       bool           // nothing answers
 	cutAfter   int            // break a log stream after so many messages; 0 for never
 	cuts       int            // how many more times
@@ -192,7 +193,11 @@ func (f *fake) Containers(_ context.Context, filter engine.ContainerFilter) ([]e
 	var rows []engine.Container
 	for _, b := range f.containers {
 		if !b.gone {
-			rows = append(rows, b.row)
+			row := b.row
+			if f.late && row.State == engine.Exited {
+				row.State = engine.Running
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil

@@ -121,7 +121,7 @@ type container struct {
 	fresh      bool // created while following and not started since
 	before     bool // in the list when following began and not started since
 	removed    bool
-	told       time.Time // when the last event of it came
+	told       bool // an event of it has come
 	// hold is until when somebody may start it, so that it is no time to end.
 	hold time.Time
 }

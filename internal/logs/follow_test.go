@@ -221,6 +221,27 @@ func TestAnEndThatIsToldBeforeItsStartEndsTheFollowing(t *testing.T) {
 	})
 }
 
+// An engine may list a process as running after it has told of its end.
+func TestAListThatIsLateRevivesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		id := f.create("web", 1)
+		f.start(id)
+		r := follow(t, f, logs.Options{StopWhenDone: true})
+		f.write(id, "one")
+		time.Sleep(time.Second / 2)
+		f.change(func() { f.late = true })
+		f.die(id, 3, engine.Exited)
+		time.Sleep(time.Second)
+		f.change(func() { f.late = false })
+		time.Sleep(time.Minute)
+		if !r.ended() {
+			t.Fatal("has not ended")
+		}
+		r.wantSequence(t, "web-1 | one", "web-1 exited with code 3")
+	})
+}
+
 // An engine lists a container a moment before it knows it by its ID.
 func TestAContainerThatTheEngineDeniesWhileItIsMadeLosesNoLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

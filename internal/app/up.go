@@ -193,7 +193,10 @@ func (a *App) readStates(ctx context.Context, s *upState) error {
 	if err != nil {
 		return err
 	}
-	return a.redesire(ctx, s)
+	if err := a.redesire(ctx, s); err != nil {
+		return err
+	}
+	return a.readStarts(ctx, s)
 }
 
 // redesire works out the desired state with the images that are known now.
@@ -201,9 +204,6 @@ func (a *App) redesire(ctx context.Context, s *upState) error {
 	var err error
 	s.desired, err = a.desire(s.loaded, s.request.Project, s.actual.Images)
 	if err != nil {
-		return err
-	}
-	if err := a.readStarts(ctx, s); err != nil {
 		return err
 	}
 	return a.adopt(ctx, s)

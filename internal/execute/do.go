@@ -149,7 +149,7 @@ func (r *run) start(ctx context.Context, op plan.Start) error {
 		return err
 	}
 	id := r.resolve(op.Container)
-	r.watch.expectStart(id)
+	r.watch.expectStart(id, false)
 	return r.e.StartContainer(ctx, id)
 }
 

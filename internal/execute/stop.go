@@ -23,7 +23,7 @@ func (r *run) stop(ctx context.Context, committing bool, op plan.Stop) error {
 
 func (r *run) restart(ctx context.Context, op plan.Restart) error {
 	id := r.resolve(op.Container)
-	r.watch.expectStart(id)
+	r.watch.expectStart(id, true)
 	return r.carried(ctx, false, id, op.Timeout, func(ctx context.Context) error {
 		return r.e.RestartContainer(ctx, id, engine.StopOptions{Timeout: op.Timeout})
 	})

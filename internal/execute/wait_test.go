@@ -93,3 +93,50 @@ func TestWhatWasToEndWellIsNamedInTheWordsThatToolsKnow(t *testing.T) {
 		})
 	}
 }
+
+// hasty is an engine that tells of the end of a short process before its start.
+type hasty struct{ *enginetest.Engine }
+
+func (e hasty) Events(ctx context.Context, filter engine.EventFilter) (engine.EventStream, error) {
+	stream, err := e.Engine.Events(ctx, filter)
+	swapped := make(chan engine.Event)
+	go func() {
+		defer close(swapped)
+		var held []engine.Event
+		for ev := range stream.C {
+			if ev.Action == "start" {
+				held = append(held, ev)
+				continue
+			}
+			swapped <- ev
+			if ev.Action == "die" {
+				select {
+				case <-ctx.Done():
+					return
+				case <-time.After(time.Millisecond):
+				}
+				for _, late := range held {
+					swapped <- late
+				}
+				held = nil
+			}
+		}
+	}()
+	return engine.EventStream{C: swapped, Err: stream.Err}, err
+}
+
+func TestAnEndThatIsToldBeforeItsStartIsSeenAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, e *enginetest.Engine) {
+		e.SetScript("job", enginetest.ExitAfter(time.Second, 0))
+		p := plan.New("p")
+		ref, started := up(p, spec("job", false))
+		wait(p, "job/completed", plan.Completed, false, started, ref)
+		begin := time.Now()
+		if _, err := execute.Run(t.Context(), p, hasty{e}, execute.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took > 2*time.Second {
+			t.Errorf("took %s", took)
+		}
+	})
+}

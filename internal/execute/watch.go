@@ -32,9 +32,11 @@ type life struct {
 	gone    bool
 	code    int
 	health  engine.Health
-	starts  int // start events seen
-	wanted  int // starts that must have been seen before its state counts
-	deaths  int // exits since the last start that was asked for
+	starts  int  // start events seen
+	wanted  int  // starts that must have been seen before its state counts
+	deaths  int  // exits since the last start that was asked for
+	ending  bool // the start asked for is one that ends what runs first
+	owed    bool // its end has been told before its start
 	// since is when it last became running, healthy or exited; zero when that
 	// was before the stream.
 	since time.Time
@@ -170,6 +172,10 @@ func (w *watch) take(ev engine.Event) {
 	l.heard = w.now()
 	switch ev.Action {
 	case "start":
+		if l.owed {
+			l.owed = false
+			return
+		}
 		l.known, l.running, l.exited, l.health = true, true, false, engine.NoHealth
 		l.starts++
 		l.since = w.now()
@@ -178,6 +184,10 @@ func (w *watch) take(ev engine.Event) {
 		l.code, _ = ev.ExitCode()
 		l.deaths++
 		l.since = w.now()
+		if l.starts < l.wanted && !l.ending { // an engine may tell of a short life's end first
+			l.starts, l.owed = l.wanted, true
+		}
+		l.ending = false
 	case "destroy":
 		l.known, l.running, l.gone = true, false, true
 	case "health_status":
@@ -204,14 +214,14 @@ func (w *watch) broadcast() {
 	w.changed = make(chan struct{})
 }
 
-// expectStart says that a container is about to be started: whatever was known
-// of it before counts no longer.
-func (w *watch) expectStart(id string) {
+// expectStart says that a container is about to be started, with ending: after
+// what runs in it has been ended. Whatever was known of it before counts no longer.
+func (w *watch) expectStart(id string, ending bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := w.life(id)
 	l.wanted = l.starts + 1
-	l.deaths = 0
+	l.deaths, l.ending, l.owed = 0, ending, false
 }
 
 // sync reads the state of all containers with one list, for those that no event

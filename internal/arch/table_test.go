@@ -93,7 +93,7 @@ func stages() map[string]row {
 		},
 		"internal/preflight": {ours: []string{"internal/plan", "internal/engine", "pkg/labels"}, others: []string{composeTypes}},
 		"internal/execute": {
-			ours:  []string{"internal/plan", "internal/engine", "pkg/event", "pkg/graph", "pkg/labels"},
+			ours:  []string{"internal/confighash", "internal/plan", "internal/engine", "pkg/event", "pkg/graph", "pkg/labels"},
 			never: []string{"os", "net", "log", "os/exec"},
 		},
 		"internal/provider": {

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 )
@@ -39,6 +40,40 @@ func Service(s types.ServiceConfig) (string, error) {
 		s.Deploy = &deploy
 	}
 	return sum("service "+s.Name, s)
+}
+
+// Joined are the IDs of the containers that stand for the services which a
+// service names in network_mode, ipc and pid, and in volumes_from in its order.
+type Joined struct {
+	Network, IPC, PID string
+	Volumes           []string
+}
+
+// Container returns the hash that docker compose writes on a service's containers:
+// that of the service with containers in the place of services. It equals Service
+// where the service refers to none.
+func Container(s types.ServiceConfig, j Joined) (string, error) {
+	for _, mode := range []struct {
+		key *string
+		id  string
+	}{{&s.NetworkMode, j.Network}, {&s.Ipc, j.IPC}, {&s.Pid, j.PID}} {
+		if mode.id != "" {
+			*mode.key = types.ContainerPrefix + mode.id
+		}
+	}
+	var from []string
+	for _, source := range s.VolumesFrom {
+		name, isContainer := strings.CutPrefix(source, types.ContainerPrefix)
+		switch {
+		case isContainer:
+			source, _, _ = strings.Cut(name, ":")
+		case len(j.Volumes) > 0:
+			source, j.Volumes = j.Volumes[0], j.Volumes[1:]
+		}
+		from = append(from, source)
+	}
+	s.VolumesFrom = from
+	return Service(s)
 }
 
 // Network returns the hash of a network: the SHA-256 hex of its JSON form as it

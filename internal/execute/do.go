@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/berth-dev/berth/internal/confighash"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/pkg/event"
@@ -94,28 +95,8 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 	for k, v := range op.Spec.Labels {
 		spec.Labels[k] = v
 	}
-	var parents []string
-	join := func(ref *plan.Ref) string {
-		parents = append(parents, ref.Service+"="+r.resolve(*ref))
-		return r.resolve(*ref)
-	}
-	for _, m := range []struct {
-		ref  *plan.Ref
-		mode *string
-	}{{op.Network, &spec.NetworkMode}, {op.IPC, &spec.IPCMode}, {op.PID, &spec.PIDMode}} {
-		if m.ref != nil {
-			*m.mode = "container:" + join(m.ref)
-		}
-	}
-	for _, from := range op.VolumesFrom {
-		source := join(&from.Container)
-		if from.Mode != "" {
-			source += ":" + from.Mode
-		}
-		spec.VolumesFrom = append(spec.VolumesFrom, source)
-	}
-	if len(parents) > 0 {
-		spec.Labels[labels.Parents] = strings.Join(parents, ",")
+	if err := r.join(&spec, op); err != nil {
+		return err
 	}
 	spec.Env = append(append([]string(nil), spec.Env...), r.provided(op.EnvFrom)...)
 	made, err := r.createUnder(ctx, spec)
@@ -129,6 +110,46 @@ func (r *run) create(ctx context.Context, id string, op plan.CreateContainer) er
 		r.warn(spec.Service.Name, "service "+spec.Service.Name+": "+w)
 	}
 	return nil
+}
+
+// join puts the containers whose namespaces and volumes the new one uses into its
+// spec, and into its hash.
+func (r *run) join(spec *engine.ContainerSpec, op plan.CreateContainer) error {
+	var parents []string
+	id := func(ref plan.Ref) string {
+		found := r.resolve(ref)
+		parents = append(parents, ref.Service+"="+found)
+		return found
+	}
+	var joined confighash.Joined
+	for _, m := range []struct {
+		ref       *plan.Ref
+		mode, key *string
+	}{
+		{op.Network, &spec.NetworkMode, &joined.Network}, {op.IPC, &spec.IPCMode, &joined.IPC}, {op.PID, &spec.PIDMode, &joined.PID},
+	} {
+		if m.ref != nil {
+			*m.key = id(*m.ref)
+			*m.mode = "container:" + *m.key
+		}
+	}
+	for _, from := range op.VolumesFrom {
+		source := id(from.Container)
+		joined.Volumes = append(joined.Volumes, source)
+		if from.Mode != "" {
+			source += ":" + from.Mode
+		}
+		spec.VolumesFrom = append(spec.VolumesFrom, source)
+	}
+	if len(parents) > 0 {
+		spec.Labels[labels.Parents] = strings.Join(parents, ",")
+	}
+	if spec.Labels[labels.ConfigHash] == "" || len(parents)+len(spec.Service.VolumesFrom) == 0 {
+		return nil
+	}
+	hash, err := confighash.Container(spec.Service, joined)
+	spec.Labels[labels.ConfigHash] = hash
+	return err
 }
 
 // underFinalName names a container that could not be made as the user knows it.

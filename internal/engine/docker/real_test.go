@@ -192,14 +192,14 @@ func TestATakenPortIsNamed(t *testing.T) {
 	ctx := t.Context()
 	first := plainSpec(t, "sleep", "60")
 	first.NetworkMode = "bridge"
-	first.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: "48713", HostIP: "127.0.0.1"}}
+	first.Service.Ports = []types.ServicePortConfig{{Target: 80, Published: "18713", HostIP: "127.0.0.1"}}
 	if err := e.StartContainer(ctx, create(t, e, first)); err != nil {
 		t.Fatal(err)
 	}
 	second := first
 	second.Name += "b"
 	err := e.StartContainer(ctx, create(t, e, second))
-	if !errors.Is(err, engine.ErrPortTaken) || TakenPort(err) != "127.0.0.1:48713" {
+	if !errors.Is(err, engine.ErrPortTaken) || TakenPort(err) != "127.0.0.1:18713" {
 		t.Errorf("error %v, port %q", err, TakenPort(err))
 	}
 }

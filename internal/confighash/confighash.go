@@ -57,7 +57,7 @@ func Container(s types.ServiceConfig, j Joined) (string, error) {
 		key *string
 		id  string
 	}{{&s.NetworkMode, j.Network}, {&s.Ipc, j.IPC}, {&s.Pid, j.PID}} {
-		if mode.id != "" {
+		if mode.id != "" && strings.HasPrefix(*mode.key, types.ServicePrefix) {
 			*mode.key = types.ContainerPrefix + mode.id
 		}
 	}

@@ -87,3 +87,38 @@ func TestHashNamesWhatCannotBeHashed(t *testing.T) {
 		t.Errorf("want an error that names the service, got %v", err)
 	}
 }
+
+func TestAContainersHashNamesContainersInThePlaceOfServices(t *testing.T) {
+	s := service()
+	s.NetworkMode, s.Ipc, s.Pid = "service:vpn", "container:other", "service:vpn"
+	s.VolumesFrom = []string{"db:ro", "container:backup:ro", "cache"}
+	got, err := Container(s, Joined{Network: "id1", IPC: "id2", PID: "id1", Volumes: []string{"id3", "id4"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolved := service()
+	resolved.NetworkMode, resolved.Ipc, resolved.Pid = "container:id1", "container:other", "container:id1"
+	resolved.VolumesFrom = []string{"id3", "backup", "id4"}
+	want, err := Service(resolved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != want {
+		t.Errorf("hash is %s, want that of the service with container:ID", got)
+	}
+	if s.VolumesFrom[0] != "db:ro" {
+		t.Error("the argument was changed")
+	}
+	if plain, _ := Container(service(), Joined{}); plain != mustHash(t, service()) {
+		t.Error("without references the hash is another one than the service's")
+	}
+}
+
+func mustHash(t *testing.T, s types.ServiceConfig) string {
+	t.Helper()
+	hash, err := Service(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}

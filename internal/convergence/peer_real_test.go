@@ -74,6 +74,12 @@ services:
   ipcs: {<<: *base, ipc: "service:main", network_mode: none}
   pids: {<<: *base, pid: "service:main", network_mode: none}
   from: {<<: *base, volumes_from: [main, e], network_mode: none}
+  netname: {<<: *base, network_mode: "container:%[2]s-main-1", depends_on: [main]}
+  ipcname: {<<: *base, ipc: "container:%[2]s-main-1", depends_on: [main]}
+  pidname: {<<: *base, pid: "container:%[2]s-main-1", depends_on: [main]}
+  fromname: {<<: *base, volumes_from: ["container:%[2]s-main-1"], depends_on: [main]}
+  bridged: {<<: *base, network_mode: bridge}
+  outside: {<<: *base, network_mode: bridge, external_links: ["%[2]s-bridged-1:it"], depends_on: [bridged]}
   exposing: {<<: *base, expose: ["80", "90-92/udp"]}
   scaled: {<<: *base, scale: 2}
   linking: {<<: *base, links: [scaled, "scaled:alias"]}
@@ -89,10 +95,10 @@ func TestWhatARealDockerComposeMadeIsTakenOverAndHandedBack(t *testing.T) {
 	for _, program := range peers(t) {
 		t.Run(filepath.Base(program), func(t *testing.T) {
 			p := newRealProject(t)
-			p.write(fmt.Sprintf(peculiar, testengine.BusyboxImage))
+			p.write(fmt.Sprintf(peculiar, testengine.BusyboxImage, p.name))
 			p.peer(program, "up", "-d")
 			made := p.ids()
-			if len(made) != 13 {
+			if len(made) != 19 {
 				t.Fatalf("docker compose made %v", made)
 			}
 			out, stderr, code := testengine.Run(t, p.dir, p.env, "plan")
@@ -125,6 +131,12 @@ func (p *realProject) checkHandedBack(program string) {
 	if now := p.ids(); !maps.Equal(now, made) {
 		p.t.Errorf("it has recreated %v as %v", made, now)
 	}
+	if same := p.hashedAlike(program); len(same) > 0 {
+		p.peer(program, append([]string{"up", "-d"}, same...)...)
+		if now := p.ids(); !maps.Equal(now, made) {
+			p.t.Errorf("it has recreated some of %v as %v", made, now)
+		}
+	}
 	if now := fmt.Sprint(testengine.Inspect(p.t, p.name+"-open-1")["NetworkSettings"]); now != network {
 		p.t.Errorf("the network was made anew: %s, was %s", now, network)
 	}
@@ -132,6 +144,27 @@ func (p *realProject) checkHandedBack(program string) {
 	if left := p.containers(); len(left) > 0 {
 		p.t.Errorf("its down leaves %v", left)
 	}
+}
+
+// hashedAlike lists the services for which a docker compose writes the same hash as
+// berth: hashes depend on the compose-go that a program was built with.
+func (p *realProject) hashedAlike(program string) []string {
+	p.t.Helper()
+	theirs := map[string]bool{}
+	for line := range strings.Lines(p.peer(program, "config", "--hash", "*")) {
+		theirs[line] = true
+	}
+	ours, stderr, code := testengine.Run(p.t, p.dir, p.env, "config", "--hash", "*")
+	if code != 0 {
+		p.t.Fatalf("config --hash exits with %d: %s", code, stderr)
+	}
+	var same []string
+	for line := range strings.Lines(ours) {
+		if theirs[line] {
+			same = append(same, strings.Fields(line)[0])
+		}
+	}
+	return same
 }
 
 func TestAnOpenStdinOutlivesItsFirstClient(t *testing.T) {

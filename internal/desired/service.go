@@ -13,11 +13,13 @@ import (
 )
 
 func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Service, error) {
+	svc := Service{
+		Name: config.Name, Config: config, Scale: config.GetScale(), Image: ImageName(p, config, opt.Separator),
+		separator: opt.Separator, DependsOn: dependencies(config),
+	}
+	svc.refersTo(config.ContainerSpec, opt.firstContainers)
 	if opt.Names {
-		return Service{
-			Name: config.Name, Config: config, Scale: config.GetScale(), Image: ImageName(p, config, opt.Separator),
-			separator: opt.Separator, DependsOn: dependencies(config), Parents: parents(config.ContainerSpec),
-		}, nil
+		return svc, nil
 	}
 	hash, err := confighash.Service(config)
 	if err != nil {
@@ -31,12 +33,7 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 	if err != nil {
 		return Service{}, fmt.Errorf("services.%s.volumes: %w", config.Name, err)
 	}
-	svc := Service{
-		Name: config.Name, Config: config, Scale: config.GetScale(), Hash: hash,
-		Image: ImageName(p, config, opt.Separator), separator: opt.Separator,
-		DependsOn: dependencies(config), Parents: parents(config.ContainerSpec),
-	}
-	svc.ImageID = opt.Images[svc.Image].ID
+	svc.Hash, svc.ImageID = hash, opt.Images[svc.Image].ID
 	svc.MountedImages = mountedImages(config, opt.Images)
 	svc.Canonical, err = canonical(config, digests(p, config, opt.Contents))
 	if err != nil {
@@ -112,19 +109,44 @@ func dependencies(config types.ServiceConfig) []Dependency {
 	return out
 }
 
-// parents lists the services named by network_mode, ipc, pid and volumes_from.
-func parents(c types.ContainerSpec) []string {
-	seen := map[string]bool{}
-	for _, mode := range []string{c.NetworkMode, c.Ipc, c.Pid} {
-		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
-			seen[name] = true
+// refersTo finds the services whose containers a service's namespaces and volumes
+// are: those named as such, and those whose first container is named.
+func (s *Service) refersTo(config types.ContainerSpec, containers map[string]string) {
+	service := func(ref string) string {
+		if name, ok := strings.CutPrefix(ref, types.ServicePrefix); ok {
+			return name
+		}
+		name, ok := strings.CutPrefix(ref, types.ContainerPrefix)
+		if other := containers[name]; ok && other != s.Name {
+			return other
+		}
+		return ""
+	}
+	parents, namespaces := map[string]bool{}, map[string]bool{}
+	s.NetworkParent = service(config.NetworkMode)
+	for _, name := range []string{s.NetworkParent, service(config.Ipc), service(config.Pid)} {
+		if name != "" {
+			parents[name], namespaces[name] = true, true
 		}
 	}
-	for _, from := range c.VolumesFrom {
-		if !strings.HasPrefix(from, types.ContainerPrefix) {
-			name, _, _ := strings.Cut(from, ":")
-			seen[name] = true
+	for _, from := range config.VolumesFrom {
+		name, isContainer := strings.CutPrefix(from, types.ContainerPrefix)
+		name, _, _ = strings.Cut(name, ":")
+		if isContainer {
+			name = service(types.ContainerPrefix + name)
+		}
+		if name != "" {
+			parents[name] = true
 		}
 	}
-	return sortedKeys(seen)
+	s.Parents, s.NamespaceParents = sortedKeys(parents), sortedKeys(namespaces)
+}
+
+// firstContainers maps the name of each service's first container to the service.
+func firstContainers(p *types.Project, separator string) map[string]string {
+	out := map[string]string{}
+	for name, config := range p.Services {
+		out[Service{Name: name, Config: config, separator: separator}.ContainerName(p.Name, 1)] = name
+	}
+	return out
 }

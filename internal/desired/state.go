@@ -64,8 +64,11 @@ type Service struct {
 	MountedImages string
 	DependsOn     []Dependency
 	// Parents are the services whose containers' namespaces or volumes this
-	// service's containers use.
-	Parents []string
+	// service's containers use, NamespaceParents those whose namespaces they do,
+	// NetworkParent the one whose network: named as a service, or by the name of
+	// its first container.
+	Parents, NamespaceParents []string
+	NetworkParent             string
 
 	template  engine.ContainerSpec
 	preStart  []PreStartHook
@@ -95,6 +98,8 @@ type Options struct {
 	// Names builds only what names and orders services: no container can be
 	// made from the result, and configs and secrets need no content.
 	Names bool
+	// firstContainers maps the names of the services' first containers to them.
+	firstContainers map[string]string
 }
 
 // Contents holds what configs and secrets contain, by their keys in the file.
@@ -113,6 +118,7 @@ func Build(p *types.Project, opt Options) (*State, error) {
 	for name := range p.Services {
 		s.Known[name] = true
 	}
+	opt.firstContainers = firstContainers(p, opt.Separator)
 	s.addUnselected(p, opt)
 	if err := s.addNetworks(p, opt); err != nil {
 		return nil, err

@@ -141,6 +141,9 @@ func (r *run) join(spec *engine.ContainerSpec, op plan.CreateContainer) error {
 		}
 		spec.VolumesFrom = append(spec.VolumesFrom, source)
 	}
+	for _, ref := range op.Named {
+		id(ref)
+	}
 	if len(parents) > 0 {
 		spec.Labels[labels.Parents] = strings.Join(parents, ",")
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/types"
-
 	"github.com/berth-dev/berth/internal/desired"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/pkg/labels"
@@ -135,22 +133,10 @@ func judgeMountedImages(svc desired.Service, c engine.Container) verdict {
 // judgeUse sees whether a container that is not to be replaced could not run as
 // it is: in a namespace that is gone, or started on a network that is.
 func (u *up) judgeUse(svc desired.Service, n int, c engine.Container) verdict {
-	if v := u.judgeParents(svc, namespaceParents(svc), c); v.recreate || c.IsRunning() {
+	if v := u.judgeParents(svc, svc.NamespaceParents, c); v.recreate || c.IsRunning() {
 		return v
 	}
 	return u.judgeNetworkIDs(svc, n, c)
-}
-
-// namespaceParents are the services whose containers' namespaces a service's
-// containers join.
-func namespaceParents(svc desired.Service) []string {
-	var out []string
-	for _, mode := range []string{svc.Config.NetworkMode, svc.Config.Ipc, svc.Config.Pid} {
-		if name, ok := strings.CutPrefix(mode, types.ServicePrefix); ok {
-			out = append(out, name)
-		}
-	}
-	return out
 }
 
 // judgeParents sees whether a container of parents, whose namespaces or volumes
@@ -164,7 +150,7 @@ func (u *up) judgeParents(svc desired.Service, parents []string, c engine.Contai
 		if pr.renewed {
 			return verdict{recreate: true, cause: "it shares a namespace or volumes with " + parent + ", which is replaced"}
 		}
-		if svc.Config.NetworkMode != "service:"+parent || len(pr.refs) == 0 {
+		if svc.NetworkParent != parent || len(pr.refs) == 0 {
 			continue
 		}
 		joined, ok := strings.CutPrefix(c.NetworkMode, "container:")

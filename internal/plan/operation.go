@@ -66,6 +66,8 @@ type CreateContainer struct {
 	// those whose volumes it mounts, each with its mode suffix.
 	Network, IPC, PID *Ref
 	VolumesFrom       []VolumesFrom
+	// Named are containers that the spec refers to by name in these places.
+	Named []Ref
 	// EnvFrom are provider services whose variables it gets.
 	EnvFrom []string
 }

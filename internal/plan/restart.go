@@ -57,7 +57,7 @@ func (u *up) restartCause(pr *progress) string {
 // namespaceCause says which parent's start gives a service a new namespace. Its
 // containers would run on in the old one, which nobody else is in.
 func (u *up) namespaceCause(svc desired.Service) string {
-	for _, parent := range namespaceParents(svc) {
+	for _, parent := range svc.NamespaceParents {
 		on := u.services[parent]
 		if on == nil || len(on.refs) == 0 {
 			continue
@@ -75,7 +75,7 @@ func (u *up) namespaceCause(svc desired.Service) string {
 // it could restart the container.
 func (u *up) staleCause(svc desired.Service, c engine.Container) string {
 	since, known := u.opt.Started[c.ID]
-	for _, parent := range namespaceParents(svc) {
+	for _, parent := range svc.NamespaceParents {
 		on := u.services[parent]
 		if known && on != nil && len(on.refs) > 0 && since.Before(u.opt.Started[on.refs[0].ID]) {
 			return "it shares a namespace with " + parent + ", which was started after it"
@@ -101,11 +101,10 @@ func (u *up) parentStarts(svc desired.Service) []string {
 func SharesNamespaces(d *desired.State, a *actual.State) []string {
 	ids := map[string]bool{}
 	for _, svc := range d.Services {
-		parents := namespaceParents(svc)
-		if len(parents) == 0 {
+		if len(svc.NamespaceParents) == 0 {
 			continue
 		}
-		for _, service := range append(parents, svc.Name) {
+		for _, service := range append([]string{svc.Name}, svc.NamespaceParents...) {
 			for _, c := range a.Replicas(service) {
 				if c.IsRunning() {
 					ids[c.ID] = true

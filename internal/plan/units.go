@@ -1,8 +1,11 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/berth-dev/berth/internal/engine"
 )
@@ -43,6 +46,51 @@ func (u *up) orderNames() {
 			u.p.nodes.Need(id, u.freedName[op.Spec.Name])
 		}
 	}
+}
+
+// orderReferences lets a creation come after the node that gives the container
+// its name which the new one refers to: an engine looks for it at once.
+func (u *up) orderReferences() {
+	ids := u.p.nodes.IDs()
+	named := map[string]string{}
+	for _, id := range ids {
+		if op, ok := u.p.nodes.Value(id).Op.(CreateContainer); ok {
+			named[op.Final] = id
+			if op.Spec.Name != op.Final {
+				named[op.Final] = "container/" + op.Final + "/rename"
+			}
+		}
+	}
+	for _, id := range ids {
+		op, ok := u.p.nodes.Value(id).Op.(CreateContainer)
+		if !ok {
+			continue
+		}
+		for _, name := range referredTo(op.Spec) {
+			if given := named[name]; given != "" && given != id && !u.p.nodes.Depends(given, id) {
+				u.p.nodes.Need(id, given)
+			}
+		}
+	}
+}
+
+// referredTo are the names of the containers that a new one refers to by name.
+func referredTo(spec engine.ContainerSpec) []string {
+	var out []string
+	for _, mode := range []string{spec.NetworkMode, spec.IPCMode, spec.PIDMode} {
+		if name, ok := strings.CutPrefix(mode, types.ContainerPrefix); ok {
+			out = append(out, name)
+		}
+	}
+	entries := slices.Clone(spec.VolumesFrom)
+	if len(spec.Networks) == 0 { // on networks of one's own, links are only names
+		entries = append(entries, spec.Links...)
+	}
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry, ":")
+		out = append(out, name)
+	}
+	return out
 }
 
 // orderPorts lets a start that wants a fixed host port come after the removal of

@@ -72,6 +72,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 	u.releaseVolumes()
 	u.emptyNetworks()
 	u.orderNames()
+	u.orderReferences()
 	u.orderPorts()
 	u.finishUnits()
 	u.wait(order)
@@ -296,7 +297,9 @@ func (u *up) leftoverNodes(name string) []string {
 // parents resolves "service:x" references to the containers of x.
 func (u *up) parents(svc desired.Service, op *CreateContainer) []string {
 	var needs []string
+	resolved := map[string]bool{}
 	first := func(service string) *Ref {
+		resolved[service] = true
 		pr := u.services[service]
 		if pr == nil || len(pr.refs) == 0 {
 			u.p.problem("services."+svc.Name, "", "service %q shares its namespace or volumes but has no container", service)
@@ -326,6 +329,11 @@ func (u *up) parents(svc desired.Service, op *CreateContainer) []string {
 		}
 	}
 	spec.VolumesFrom = direct
+	for _, parent := range svc.Parents {
+		if pr := u.services[parent]; !resolved[parent] && pr != nil && len(pr.refs) > 0 {
+			op.Named = append(op.Named, pr.refs[0])
+		}
+	}
 	return needs
 }
 

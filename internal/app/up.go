@@ -374,8 +374,11 @@ func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult,
 		Parallel: a.opt.Parallel, Sink: a.opt.Sink, WaitTimeout: s.request.WaitTimeout, DryRun: s.request.DryRun,
 		Provider: a.opt.Provider, BeforeReady: s.release,
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		a.pruneImages(ctx, s)
+	case done != nil && len(done.Rollback) > 0 && ctx.Err() == nil:
+		err = a.takeBack(ctx, s, done.Rollback, err)
 	}
 	result := UpResult{Project: s.desired.Project}
 	if done != nil {

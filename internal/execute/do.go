@@ -81,7 +81,12 @@ func (r *run) long(ctx context.Context, n *plan.Node) error {
 	case plan.Hook:
 		return r.hook(ctx, op)
 	case plan.Wait:
+		if op.Update != nil {
+			return r.checkUpdate(op)
+		}
 		return r.wait(op)
+	case plan.Delay:
+		return r.delay(op)
 	case plan.Provide:
 		return r.provide(ctx, op)
 	}

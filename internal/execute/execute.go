@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,6 +107,9 @@ type Result struct {
 	// Changed tells whether any operation was carried out.
 	Changed  bool
 	Outcomes map[string]graph.Outcome
+	// Rollback are the services whose update is to be taken back: the containers
+	// that it has kept are still there.
+	Rollback []string
 }
 
 // Run carries out a plan. The error names root causes only; it is the
@@ -116,6 +121,7 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 	r := &run{
 		p: p, e: e, opt: opt, ids: map[string]string{}, env: map[string]map[string]string{},
 		begun: map[string]bool{}, told: map[string]bool{}, now: time.Now,
+		counted: map[string]error{}, updates: map[string]int{}, rollback: map[string]bool{},
 	}
 	r.unchanged()
 	if p.Empty() {
@@ -144,7 +150,8 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 		Limit: opt.Parallel, Free: r.isWait, KeepGoing: opt.KeepGoing, Finish: r.mustFinish,
 	}, r.node)
 	cleanupErr := r.cleanup(ctx, outcomes)
-	return &Result{Containers: r.ids, Changed: true, Outcomes: outcomes}, r.verdict(ctx, outcomes, cleanupErr)
+	result := &Result{Containers: r.ids, Changed: true, Outcomes: outcomes, Rollback: slices.Sorted(maps.Keys(r.rollback))}
+	return result, r.verdict(ctx, outcomes, cleanupErr)
 }
 
 // run is the state of one Run.
@@ -163,6 +170,14 @@ type run struct {
 	env   map[string]map[string]string // provider service -> its variables
 	begun map[string]bool              // units past the point of no return
 	told  map[string]bool              // warnings, each told once
+	// counted are failures that count against an update, by the container's final
+	// name; updates how many containers of a service were not good; rollback the
+	// services whose update is to be taken back.
+	counted  map[string]error
+	updates  map[string]int
+	rollback map[string]bool
+	// continued are the updates that went on although too much had failed.
+	continued []*UpdateError
 }
 
 func needsEvents(p *plan.Plan) bool {
@@ -180,8 +195,11 @@ func needsEvents(p *plan.Plan) bool {
 }
 
 func (r *run) isWait(id string) bool {
-	_, ok := r.p.Graph().Value(id).Op.(plan.Wait)
-	return ok
+	switch r.p.Graph().Value(id).Op.(type) {
+	case plan.Wait, plan.Delay:
+		return true
+	}
+	return false
 }
 
 // mustFinish tells whether a node belongs to a replacement that has passed the
@@ -213,6 +231,10 @@ func (r *run) node(ctx context.Context, id string, n *plan.Node) error {
 	default:
 		err = r.explain(n, err)
 		r.emit(n, steps, event.Error, event.Failed, reason(err))
+		if n.Counted {
+			r.count(n, err)
+			return nil
+		}
 		err = inService(n, err)
 		if !r.opt.KeepGoing {
 			r.stopWaiting(errWaitGivenUp)
@@ -238,8 +260,11 @@ func (r *run) explain(n *plan.Node, err error) error {
 
 // inService puts the service in front of a refusal.
 func inService(n *plan.Node, err error) error {
-	var wait *WaitError
-	if n.Service == "" || errors.As(err, &wait) {
+	var (
+		wait   *WaitError
+		update *UpdateError
+	)
+	if n.Service == "" || errors.As(err, &wait) || errors.As(err, &update) {
 		return err
 	}
 	return fmt.Errorf("service %s: %w", n.Service, err)
@@ -279,6 +304,9 @@ func (r *run) verdict(ctx context.Context, outcomes map[string]graph.Outcome, mo
 		if o.State == graph.Failed && !errors.Is(o.Err, errWaitGivenUp) && !interrupted(ctx, o.Err) {
 			errs = append(errs, o.Err)
 		}
+	}
+	for _, e := range r.continued {
+		errs = append(errs, e)
 	}
 	if more != nil {
 		errs = append(errs, more)

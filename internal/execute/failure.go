@@ -138,7 +138,7 @@ func (w *waiting) report(i int, l life, reason string) *WaitError {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
 	defer cancel()
 	ref := w.op.Containers[i]
-	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && !w.op.OneOff}
+	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && w.op.Update == nil && !w.op.OneOff}
 	if strings.HasPrefix(reason, incomplete) {
 		e.Incomplete, e.ExitCode = true, l.code
 	}

@@ -162,8 +162,10 @@ var errKept = errors.New("kept")
 
 // cleanup removes replacements whose turn never came, or whose turn ended before
 // the old container was removed, so that an interruption or a failure leaves the
-// old container alone and nothing beside it.
+// old container alone and nothing beside it. What an update has kept to be taken
+// back goes where that will not be.
 func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) error {
+	interrupted := ctx.Err() != nil // nothing is taken back then
 	ctx, cancel := brief(ctx)
 	defer cancel()
 	nodes, err := r.p.Nodes()
@@ -171,9 +173,17 @@ func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) er
 		return err
 	}
 	var errs []error
+	renamed := renamesOf(nodes, outcomes)
 	for _, n := range nodes {
+		if old, ok := n.Op.(plan.Remove); ok && old.Retired && outcomes[n.ID].State != graph.Done {
+			if renamed.retired[old.Container.ID] && renamed.units[n.Unit] && (interrupted || !r.rollback[n.Service]) {
+				errs = append(errs, r.remove(ctx, old))
+			}
+			continue
+		}
 		op, ok := n.Op.(plan.CreateContainer)
-		if !ok || op.Replaces == nil || outcomes[n.ID].State != graph.Done || r.begun[n.Unit] && !r.stays(ctx, op.Replaces.ID, outcomes) {
+		if !ok || op.Replaces == nil || outcomes[n.ID].State != graph.Done || renamed.named[n.ID] ||
+			r.begun[n.Unit] && !r.stays(ctx, op.Replaces.ID, outcomes) {
 			continue
 		}
 		err := r.e.RemoveContainer(ctx, r.ids[n.ID], engine.RemoveOptions{Force: true, Volumes: true})
@@ -182,6 +192,28 @@ func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) er
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// renames are the renamings that a run has done.
+type renames struct {
+	named   map[string]bool // creation node: its container has got its final name
+	units   map[string]bool // the same, by unit
+	retired map[string]bool // container ID: the old container of an update has given its name away
+}
+
+func renamesOf(nodes []*plan.Node, outcomes map[string]graph.Outcome) renames {
+	done := renames{named: map[string]bool{}, units: map[string]bool{}, retired: map[string]bool{}}
+	for _, n := range nodes {
+		op, ok := n.Op.(plan.Rename)
+		switch {
+		case !ok || outcomes[n.ID].State != graph.Done:
+		case op.Retiring:
+			done.retired[op.Container.ID] = true
+		default:
+			done.named[op.Container.From], done.units[n.Unit] = true, true
+		}
+	}
+	return done
 }
 
 // stays tells whether a container that was to be replaced is certainly still

@@ -77,12 +77,15 @@ func containerSteps(op plan.Operation) steps {
 		}
 		return told(o.Container, event.Removing, event.Removed)
 	case plan.Rename:
+		if o.Retiring {
+			return steps{}
+		}
 		if o.Replacing {
 			return steps{event.Container, o.Name, "", event.Recreated}
 		}
 		return steps{event.Container, o.Name, event.Renaming, event.Renamed}
 	}
-	return steps{} // a Wait tells of its containers one by one
+	return steps{} // a Wait tells of its containers one by one, and a Delay only passes
 }
 
 // containerOf is the container that an operation is about; false for those that

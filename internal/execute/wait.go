@@ -172,6 +172,8 @@ func (w *waiting) judge(ctx context.Context, i int, l life) (judgement, string, 
 		return failed, "was removed", 0, nil
 	case !l.settled():
 		return pending, "", 0, nil
+	case l.deaths > 0 && w.op.Update != nil:
+		return w.judgeEnd(ctx, i, l)
 	case l.exited:
 		return w.judgeExit(ctx, i, l)
 	case l.deaths >= crashLimit && w.op.Condition != plan.Healthy:
@@ -185,8 +187,31 @@ func (w *waiting) judge(ctx context.Context, i int, l life) (judgement, string, 
 	case !l.running:
 		return pending, "", 0, nil
 	}
-	j, recheck := w.settle(l, settleRunning)
+	j, recheck := w.settle(l, w.lasting(settleRunning))
 	return j, "", recheck, nil
+}
+
+// lasting is how long a state must last: what an update asks for, or d.
+func (w *waiting) lasting(d time.Duration) time.Duration {
+	if w.op.Update != nil {
+		return w.op.Update.Monitor
+	}
+	return d
+}
+
+// judgeEnd judges a new container of an update that has ended: good is only a
+// one-shot that has ended well.
+func (w *waiting) judgeEnd(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+	if err := w.ask(ctx, i, l); err != nil {
+		return pending, "", 0, err
+	}
+	switch {
+	case l.exited && l.code == 0 && !w.exits[i].restarts(0):
+		return met, "", 0, nil
+	case l.exited:
+		return failed, fmt.Sprintf("exited (%d)", l.code), 0, nil
+	}
+	return failed, fmt.Sprintf("exited (%d) and was restarted", l.code), 0, nil
 }
 
 func (w *waiting) judgeHealth(l life) (judgement, string, time.Duration, error) {
@@ -197,7 +222,7 @@ func (w *waiting) judgeHealth(l life) (judgement, string, time.Duration, error) 
 		if w.op.Condition == plan.Healthy {
 			return met, "", 0, nil
 		}
-		j, recheck := w.settle(l, settleHealthy)
+		j, recheck := w.settle(l, w.lasting(settleHealthy))
 		return j, "", recheck, nil
 	}
 	return pending, "", 0, nil

@@ -28,6 +28,9 @@ const (
 	// Ready: healthy, or running for a while where there is no health check, or
 	// exited with 0 where nothing restarts it. What --wait means.
 	Ready Condition = "ready"
+	// Good: as Ready, but for as long as the update asks for, and without any exit
+	// that is not the end of a one-shot.
+	Good Condition = "good"
 )
 
 // CreateNetwork creates a network.
@@ -125,6 +128,8 @@ type Remove struct {
 	// Anonymous are volumes it inherited as anonymous ones, to go with Volumes.
 	Anonymous []string
 	Replacing bool // a step of a replacement: not told of
+	// Retired: it is the old container of an update, kept to take that back.
+	Retired bool
 	// Stops: if it runs by then, as an engine may still finish what a killed
 	// command has asked for, it is stopped first.
 	Stops bool
@@ -135,6 +140,8 @@ type Rename struct {
 	Container Ref
 	Name      string
 	Replacing bool
+	// Retiring: it is the old container of an update, which gives its name away.
+	Retiring bool
 }
 
 // Hook runs a command in a container.
@@ -160,6 +167,23 @@ type Wait struct {
 	OneOff bool
 	// Quiet keeps the wait from being told of.
 	Quiet bool
+	// Update counts the containers that are not Good against an update.
+	Update *UpdateCheck
+}
+
+// UpdateCheck is what becomes of an update whose new containers are not good
+// (Compose Deploy Specification, update_config).
+type UpdateCheck struct {
+	Total           int     // replicas to be replaced
+	MaxFailureRatio float64 // failures / Total up to which it goes on
+	Action          string  // failure_action: what happens above that
+	Monitor         time.Duration
+}
+
+// Delay waits for a time.
+type Delay struct {
+	Service string
+	For     time.Duration
 }
 
 // Provide asks a service's provider to bring it up or take it down.
@@ -190,6 +214,7 @@ func (Remove) operation()          {}
 func (Rename) operation()          {}
 func (Hook) operation()            {}
 func (Wait) operation()            {}
+func (Delay) operation()           {}
 func (RemoveImage) operation()     {}
 func (Provide) operation()         {}
 
@@ -243,6 +268,7 @@ func (o Wait) String() string {
 	}
 	return fmt.Sprintf("wait until %s: %s", o.Condition, strings.Join(names, ", "))
 }
+func (o Delay) String() string       { return "wait " + o.For.String() }
 func (o RemoveImage) String() string { return "remove image " + o.Ref }
 func (o Provide) String() string     { return o.Action + " " + o.Service + " by provider " + o.Config.Type }
 

@@ -44,6 +44,9 @@ type Node struct {
 	// that an interruption leaves either the old container or the new one.
 	Unit       string
 	Committing bool
+	// Counted: a failure does not end the run, but counts against the update of
+	// the service, at its check.
+	Counted bool
 }
 
 // Ref names a container: one the engine has, or the one a node creates.

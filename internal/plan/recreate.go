@@ -19,40 +19,55 @@ import (
 func (u *up) recreate(pr *progress, r replica, conditions []string) {
 	svc := pr.svc
 	pr.touched, pr.renewed = true, true
-	spec := svc.Replica(r.n)
-	final := spec.Name
-	old := refOf(r.c)
-	spec.Name = tempName(r.c.ID, final)
-	spec.Labels[labels.Replace] = replaced(svc, r.n)
-	var inherited []string
-	if !u.opt.RenewVolumes {
-		spec.Mounts, inherited = inherit(spec.Mounts, r.c.Mounts)
-		if len(inherited) > 0 {
-			spec.Labels[labels.Anonymous] = strings.Join(inherited, ",")
-		}
-	}
+	spec, final := u.replacement(svc, r)
 	if r.verdict.cold {
 		spec.Name = final
 		u.coldSwap(pr, r, spec, conditions)
 		return
 	}
-	create := u.create(svc, spec, final, &old, r.verdict.cause, r.verdict.changes)
-	ref := Ref{From: create, Name: final, Service: svc.Name}
-	needs := []string{create}
-	if len(spec.Files) > 0 {
-		needs = append(needs, u.copyFiles(ref, spec.Files, needs))
-	}
+	ref, needs := u.makeReplacement(pr, r, spec, final)
 	remove := u.takeAway(svc, r.c, final, final, append(needs, conditions...))
 	rename := u.p.Add(Node{
 		ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final, Replacing: true}, Service: svc.Name,
 		Unit: final, Committing: true,
 	}, append(u.leftoverNodes(final), remove)...)
-	pr.refs = append(pr.refs, ref)
 	if u.opt.NoStart {
 		pr.started = append(pr.started, rename)
 		return
 	}
 	u.start(pr, ref, "", final, []string{rename})
+}
+
+// replacement is the spec of the container that takes another one's place, under
+// a temporary name, and the name it has in the end.
+func (u *up) replacement(svc desired.Service, r replica) (spec engine.ContainerSpec, final string) {
+	spec = svc.Replica(r.n)
+	final = spec.Name
+	spec.Name = tempName(r.c.ID, final)
+	spec.Labels[labels.Replace] = replaced(svc, r.n)
+	if u.opt.RenewVolumes {
+		return spec, final
+	}
+	var inherited []string
+	spec.Mounts, inherited = inherit(spec.Mounts, r.c.Mounts)
+	if len(inherited) > 0 {
+		spec.Labels[labels.Anonymous] = strings.Join(inherited, ",")
+	}
+	return spec, final
+}
+
+// makeReplacement adds the nodes that make a replacement. It returns the new
+// container and what its use comes after.
+func (u *up) makeReplacement(pr *progress, r replica, spec engine.ContainerSpec, final string) (Ref, []string) {
+	old := refOf(r.c)
+	create := u.create(pr.svc, spec, final, &old, r.verdict.cause, r.verdict.changes)
+	ref := Ref{From: create, Name: final, Service: pr.svc.Name}
+	pr.refs = append(pr.refs, ref)
+	needs := []string{create}
+	if len(spec.Files) > 0 {
+		needs = append(needs, u.copyFiles(ref, spec.Files, needs))
+	}
+	return ref, needs
 }
 
 // coldSwap replaces a container that must be gone before its replacement can be

@@ -201,11 +201,22 @@ func (s *soundness) names(n *plan.Node) {
 	case plan.Rename:
 		name = o.Name
 	}
+	freed := map[string]string{} // container ID: the rename that takes its name away
+	for _, other := range s.nodes {
+		if o, ok := other.Op.(plan.Rename); ok && o.Retiring {
+			freed[o.Container.ID] = other.ID
+		}
+	}
 	for _, other := range s.nodes {
 		o, ok := other.Op.(plan.Remove)
-		if ok && name != "" && o.Container.ID != "" && s.nameOf(o.Container.ID) == name {
-			s.mustFollow(n, other.ID, "that frees the name "+name)
+		if !ok || name == "" || o.Container.ID == "" || s.nameOf(o.Container.ID) != name {
+			continue
 		}
+		by := other.ID
+		if id := freed[o.Container.ID]; id != "" {
+			by = id
+		}
+		s.mustFollow(n, by, "that frees the name "+name)
 	}
 }
 
@@ -236,14 +247,23 @@ func (s *soundness) ports(n *plan.Node) {
 				continue
 			}
 			for _, other := range s.nodes {
-				if ref, ok := subject(other.Op); ok && ref.ID == k.ID {
-					if _, removes := other.Op.(plan.Remove); removes {
-						s.mustFollow(n, other.ID, fmt.Sprintf("that frees host port %d", host))
-					}
+				if ref, ok := subject(other.Op); ok && ref.ID == k.ID && freesPorts(other.Op) {
+					s.mustFollow(n, other.ID, fmt.Sprintf("that frees host port %d", host))
 				}
 			}
 		}
 	}
+}
+
+// freesPorts tells whether a container's host ports are free after an operation.
+func freesPorts(op plan.Operation) bool {
+	switch o := op.(type) {
+	case plan.Remove:
+		return !o.Retired
+	case plan.Rename:
+		return o.Retiring
+	}
+	return false
 }
 
 // providers sees that a provider takes its service away after those that use it.

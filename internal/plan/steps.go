@@ -93,6 +93,8 @@ func describe(op Operation) Step {
 		return Step{Action: o.Action, Resource: "service", Name: o.Service}
 	case Wait:
 		return Step{Action: "wait", Resource: "service", Name: waitName(o)}
+	case Delay:
+		return Step{Action: "wait", Resource: "service", Name: o.Service + " " + o.For.String()}
 	case CreateContainer:
 		if o.Replaces != nil {
 			return Step{Action: "recreate", Resource: "container", Name: o.Final, Container: o.Replaces.ID}

@@ -156,9 +156,15 @@ func (u *up) service(svc desired.Service) {
 	if !u.opt.NoStart && u.anyStarts(set) {
 		conditions = append(conditions, u.preStart(svc, set, conditions)...)
 	}
+	var rolling []replica
 	for _, r := range set.keep {
+		if u.rolls(svc, r) {
+			rolling = append(rolling, r)
+			continue
+		}
 		u.replica(pr, r, conditions)
 	}
+	u.roll(pr, rolling, conditions)
 	for _, n := range set.missing {
 		u.fresh(pr, n, conditions)
 	}

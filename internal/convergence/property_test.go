@@ -142,8 +142,21 @@ func (h *run) up(ctx context.Context, p *types.Project, contents desired.Content
 	if len(pl.Problems) > 0 {
 		return pl, pl.Problems[0]
 	}
-	_, err = execute.Run(ctx, pl, h.e, execute.Options{Parallel: 4})
+	done, err := execute.Run(ctx, pl, h.e, execute.Options{Parallel: 4})
+	if done != nil && len(done.Rollback) > 0 && ctx.Err() == nil {
+		err = errors.Join(err, h.takeBack(ctx, d, done.Rollback))
+	}
 	return pl, err
+}
+
+// takeBack is what the verb does when an update has failed.
+func (h *run) takeBack(ctx context.Context, d *desired.State, services []string) error {
+	state, err := actual.Read(ctx, h.e, actual.Query{Project: d.Project})
+	if err != nil {
+		return err
+	}
+	_, err = execute.Run(ctx, plan.Undo(d, state, services, plan.UndoOptions{}), h.e, execute.Options{Parallel: 4})
+	return err
 }
 
 var errInjected = errors.New("injected")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -62,9 +63,24 @@ func (w world) service(name string, earlier []types.ServiceConfig) types.Service
 	case w.chance(40):
 		svc.HealthCheck = &types.HealthCheckConfig{Test: types.HealthCheckTest{"CMD", "true"}}
 	}
+	if w.chance(30) {
+		svc.Deploy = w.updates()
+	}
 	w.storage(&svc)
 	w.wire(&svc, earlier)
 	return svc
+}
+
+// updates makes a random update_config and rollback_config.
+func (w world) updates() *types.DeployConfig {
+	config := func() *types.UpdateConfig {
+		parallelism := uint64(w.r.IntN(3))
+		return &types.UpdateConfig{
+			Parallelism: &parallelism, Delay: types.Duration(w.r.IntN(2)) * types.Duration(time.Second), Order: w.pick("start-first", "stop-first"),
+			FailureAction: w.pick("pause", "rollback", "continue"), MaxFailureRatio: float32(w.r.IntN(2)) / 2,
+		}
+	}
+	return &types.DeployConfig{UpdateConfig: config(), RollbackConfig: config()}
 }
 
 func (w world) storage(svc *types.ServiceConfig) {
@@ -128,8 +144,8 @@ func describe(p *types.Project) string {
 	var b strings.Builder
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
-		fmt.Fprintf(&b, "  %s: scale %d image %s name %q mode %s net %v/%s ipc %s pid %s volumes %d depends %v one-shot %v health %v\n", name, s.GetScale(), s.Image,
-			s.ContainerName, *s.Environment["MODE"], s.NetworksByPriority(), s.NetworkMode, s.Ipc, s.Pid, len(s.Volumes), s.GetDependencies(), isOneShot(s), s.HealthCheck != nil)
+		fmt.Fprintf(&b, "  %s: scale %d image %s name %q mode %s net %v/%s ipc %s pid %s volumes %d depends %v one-shot %v health %v updates %v\n", name, s.GetScale(), s.Image,
+			s.ContainerName, *s.Environment["MODE"], s.NetworksByPriority(), s.NetworkMode, s.Ipc, s.Pid, len(s.Volumes), s.GetDependencies(), isOneShot(s), s.HealthCheck != nil, s.Deploy != nil)
 	}
 	return b.String()
 }

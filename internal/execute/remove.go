@@ -173,47 +173,60 @@ func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) er
 		return err
 	}
 	var errs []error
-	renamed := renamesOf(nodes, outcomes)
+	d := doneBy(nodes, outcomes)
 	for _, n := range nodes {
-		if old, ok := n.Op.(plan.Remove); ok && old.Retired && outcomes[n.ID].State != graph.Done {
-			if renamed.retired[old.Container.ID] && renamed.units[n.Unit] && (interrupted || !r.rollback[n.Service]) {
-				errs = append(errs, r.remove(ctx, old))
+		state := outcomes[n.ID].State
+		switch op := n.Op.(type) {
+		case plan.Remove:
+			kept := op.Retired && state != graph.Done && d.retired[op.Container.ID] && d.units[n.Unit]
+			if kept && (interrupted || !r.rollback[n.Service]) {
+				errs = append(errs, r.remove(ctx, op))
 			}
-			continue
-		}
-		op, ok := n.Op.(plan.CreateContainer)
-		if !ok || op.Replaces == nil || outcomes[n.ID].State != graph.Done || renamed.named[n.ID] ||
-			r.begun[n.Unit] && !r.stays(ctx, op.Replaces.ID, outcomes) {
-			continue
-		}
-		err := r.e.RemoveContainer(ctx, r.ids[n.ID], engine.RemoveOptions{Force: true, Volumes: true})
-		if err != nil && !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, engine.ErrUnreachable) {
-			errs = append(errs, fmt.Errorf("remove the unused replacement of %s: %w", op.Final, err))
+		case plan.CreateContainer:
+			if op.Replaces != nil && state == graph.Done && !d.named[n.ID] && (!r.begun[n.Unit] || r.stays(ctx, op.Replaces.ID, outcomes)) {
+				errs = append(errs, r.removeUnused(ctx, n.ID, op, d.started[n.ID]))
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// renames are the renamings that a run has done.
-type renames struct {
+// removeUnused removes a replacement. Its own anonymous volumes go with it, unless
+// it has run and may have written to them.
+func (r *run) removeUnused(ctx context.Context, create string, op plan.CreateContainer, started bool) error {
+	err := r.e.RemoveContainer(ctx, r.ids[create], engine.RemoveOptions{Force: true, Volumes: !started})
+	if err == nil || errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrUnreachable) {
+		return nil
+	}
+	return fmt.Errorf("remove the unused replacement of %s: %w", op.Final, err)
+}
+
+// done is what a run has done with the containers of replacements.
+type done struct {
+	started map[string]bool // creation node: its container was to be started
 	named   map[string]bool // creation node: its container has got its final name
 	units   map[string]bool // the same, by unit
 	retired map[string]bool // container ID: the old container of an update has given its name away
 }
 
-func renamesOf(nodes []*plan.Node, outcomes map[string]graph.Outcome) renames {
-	done := renames{named: map[string]bool{}, units: map[string]bool{}, retired: map[string]bool{}}
+func doneBy(nodes []*plan.Node, outcomes map[string]graph.Outcome) done {
+	d := done{started: map[string]bool{}, named: map[string]bool{}, units: map[string]bool{}, retired: map[string]bool{}}
 	for _, n := range nodes {
-		op, ok := n.Op.(plan.Rename)
-		switch {
-		case !ok || outcomes[n.ID].State != graph.Done:
-		case op.Retiring:
-			done.retired[op.Container.ID] = true
-		default:
-			done.named[op.Container.From], done.units[n.Unit] = true, true
+		state := outcomes[n.ID].State
+		switch op := n.Op.(type) {
+		case plan.Start:
+			d.started[op.Container.From] = state == graph.Done || state == graph.Failed
+		case plan.Rename:
+			switch {
+			case state != graph.Done:
+			case op.Retiring:
+				d.retired[op.Container.ID] = true
+			default:
+				d.named[op.Container.From], d.units[n.Unit] = true, true
+			}
 		}
 	}
-	return done
+	return d
 }
 
 // stays tells whether a container that was to be replaced is certainly still

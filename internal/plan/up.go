@@ -307,7 +307,13 @@ func (u *up) parents(svc desired.Service, op *CreateContainer) []string {
 	first := func(service string) *Ref {
 		resolved[service] = true
 		pr := u.services[service]
-		if pr == nil || len(pr.refs) == 0 {
+		if pr == nil { // it was not asked for, and stays as it is
+			pr = &progress{}
+			for _, c := range u.a.Replicas(service) {
+				pr.refs = append(pr.refs, refOf(c))
+			}
+		}
+		if len(pr.refs) == 0 {
 			u.p.problem("services."+svc.Name, "", "service %q shares its namespace or volumes but has no container", service)
 			return nil
 		}

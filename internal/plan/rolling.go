@@ -161,7 +161,7 @@ func (s rollStep) swap(r replica, ref Ref, needs []string) string {
 		needs = append(needs, addPreStop(s.u.p, s.pr.svc.Config.PreStop, old, needs)...)
 		needs = []string{commit("stop-old", Stop{Container: old, Timeout: s.u.opt.Timeout, Replacing: true}, needs...)}
 	}
-	retire := commit("retire-old", Rename{Container: old, Name: RetiredName(r.c.ID, final), Replacing: true, Retiring: true}, needs...)
+	retire := commit("retire-old", Rename{Container: old, Name: retiredPrefix(r.c.ID) + final, Replacing: true, Retiring: true}, needs...)
 	return commit("rename", Rename{Container: ref, Name: final, Replacing: true}, append(s.u.leftoverNodes(final), retire)...)
 }
 
@@ -195,14 +195,17 @@ func (u *up) removeRetired(svc desired.Service, group []replica) []string {
 	return out
 }
 
-// RetiredName is the name of a container while its update may still be taken
+// retiredPrefix begins the name of a container whose update may still be taken
 // back: like that of a replacement, but from another part of its ID.
-func RetiredName(id, final string) string {
+func retiredPrefix(id string) string {
 	if len(id) < 24 {
-		return id + "_" + final
+		return id + "_"
 	}
-	return id[12:24] + "_" + final
+	return id[12:24] + "_"
 }
+
+// isRetired tells whether an update has taken a container's name away.
+func isRetired(c engine.Container) bool { return strings.HasPrefix(c.Name, retiredPrefix(c.ID)) }
 
 // startFirstObstacle says why an old and a new container of a service cannot run
 // at the same time; empty if they can.
@@ -227,9 +230,4 @@ func startFirstObstacle(svc desired.Service) string {
 		}
 	}
 	return ""
-}
-
-// isRetired tells whether a container bears the name it got in an update.
-func isRetired(c engine.Container, final string) bool {
-	return len(c.ID) >= 24 && c.Name == RetiredName(c.ID, final)
 }

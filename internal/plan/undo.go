@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/berth-dev/berth/internal/actual"
@@ -51,8 +52,8 @@ func (u *undo) pairs(svc desired.Service) []pair {
 	var out []pair
 	for _, c := range u.a.Replicas(svc.Name) {
 		byName[c.Name] = c
-		if final := svc.ContainerName(u.d.Project, labels.ReplicaNumber(c.Labels)); isRetired(c, final) {
-			out = append(out, pair{old: c, final: final})
+		if isRetired(c) {
+			out = append(out, pair{old: c, final: strings.TrimPrefix(c.Name, retiredPrefix(c.ID))})
 		}
 	}
 	for i := range out {

@@ -146,8 +146,8 @@ func (u *up) service(svc desired.Service) {
 	}
 	set := u.assign(svc)
 	for _, c := range set.leftovers {
-		// What never ran has only volumes of its own that hold nothing.
-		u.remove(c, "left over from an interrupted replacement", c.State == engine.Created)
+		// A replacement that never ran has only volumes of its own that hold nothing.
+		u.remove(c, "left over from an interrupted replacement", c.State == engine.Created && !isRetired(c))
 	}
 	for _, c := range set.surplus {
 		u.remove(c, fmt.Sprintf("scaled to %d", svc.Scale), false)

@@ -163,16 +163,16 @@ func (a *assignment) occupant(w *rangeWish, port int) string {
 func (a *assignment) look(w *rangeWish, port int) string {
 	c, key, ip := a.c, portKey{port, w.protocol}, a.address(w)
 	if owner := c.owner(key, ip, w.ref.ID); owner != nil {
-		return "is taken by " + describe(*owner)
+		return "taken by " + describe(*owner)
 	}
 	if name := c.rival(key, ip); name != "" {
-		return "is wanted by " + name
+		return "wanted by " + name
 	}
 	// A port that the list has is a container's, if only on another address: what
 	// the machine says of it is about that one.
 	if c.host != nil && len(c.ports[key]) == 0 && !c.host.PortFree(ip, port, w.protocol) {
 		a.process = true
-		return "is taken by a process on this machine"
+		return "taken by a process on this machine"
 	}
 	return ""
 }
@@ -198,7 +198,7 @@ func (a *assignment) occupants(w *rangeWish) string {
 	for port := w.first; port <= w.last; port++ {
 		who := a.occupant(w, port)
 		if other := a.by[port]; who == "" && other != nil {
-			who = "is wanted by " + other.ref.Name
+			who = "wanted by " + other.ref.Name
 		}
 		ports[who] = append(ports[who], port)
 	}
@@ -210,10 +210,14 @@ func (a *assignment) occupants(w *rangeWish) string {
 	var parts []string
 	for i, who := range names {
 		if i == mostOccupants {
-			parts = append(parts, fmt.Sprintf("the rest by %d more", len(names)-i))
+			parts = append(parts, fmt.Sprintf("the others by %d more", len(names)-i))
 			break
 		}
-		parts = append(parts, spans(ports[who])+" "+who)
+		is := " is "
+		if len(ports[who]) > 1 {
+			is = " are "
+		}
+		parts = append(parts, spans(ports[who])+is+who)
 	}
 	return strings.Join(parts, ", ")
 }

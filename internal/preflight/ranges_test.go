@@ -54,12 +54,12 @@ func TestNeighboursOfOneHolderAreSaidTogether(t *testing.T) {
 		k.Ports = append(k.Ports, engine.Port{HostIP: "0.0.0.0", Published: n, Target: n, Protocol: "tcp"})
 	}
 	check(t, creating(web(port("8000-8003", "", ""))), append(taking(0), k, running("2", "y", "", 8002)), nil,
-		"services.web.ports: no host port of 8000-8003/tcp is free for web: 8000-8001+8003 is taken by container x, "+
+		"services.web.ports: no host port of 8000-8003/tcp is free for web: 8000-8001+8003 are taken by container x, "+
 			"8002 is taken by container y (service front of project other)")
 	check(t, creating(web(port("8000-8009", "", ""))), taking(10), nil,
 		"services.web.ports: no host port of 8000-8009/tcp is free for web: 8000 is taken by container x-0, "+
 			"8001 is taken by container x-1, 8002 is taken by container x-2, 8003 is taken by container x-3, "+
-			"8004 is taken by container x-4, the rest by 5 more")
+			"8004 is taken by container x-4, the others by 5 more")
 }
 
 func TestARangeMustHaveAPortForEachContainerThatStarts(t *testing.T) {
@@ -72,7 +72,7 @@ func TestARangeMustHaveAPortForEachContainerThatStarts(t *testing.T) {
 	p := port("8000-8001", "", "tcp")
 	check(t, creating(web(p, p, port("8000-8001", "", "udp"))), nil, nil)
 	check(t, creating(web(p, p, p)), nil, nil,
-		"services.web.ports: no host port of 8000-8001/tcp is free for web: 8000-8001 is wanted by web")
+		"services.web.ports: no host port of 8000-8001/tcp is free for web: 8000-8001 are wanted by web")
 }
 
 func TestPortsThatContainersOfThePlanGiveUpCountAsFree(t *testing.T) {

@@ -9,7 +9,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/engine/enginetest"
 	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/internal/preflight"
 )
 
 // replicas are containers web-1, web-2 and so on that all want the same ports.
@@ -139,4 +141,34 @@ func TestDifferentPortsOfIPv4AndIPv6LeaveRoom(t *testing.T) {
 		"services.web-2.ports: no host port of 8000-8001/tcp is free for web-2: "+
 			"8000 is wanted by web-1, 8001 is taken by container x (service front of project other)")
 	check(t, creating(web(port("8000", "0.0.0.0", "tcp"))), others, nil)
+}
+
+// What preflight foretells is what happens: with a range of three ports and one
+// holder, two containers start and the third does not.
+func TestTheEngineRefusesWhatPreflightForetold(t *testing.T) {
+	e := enginetest.New(enginetest.WithContractImages())
+	t.Cleanup(func() { _ = e.Close() })
+	start := func(name string) error {
+		spec := engine.ContainerSpec{Name: name, Image: enginetest.ContractImage, NetworkMode: "bridge"}
+		spec.Service.Name, spec.Service.Command = name, types.ShellCommand{"sleep", "1000"}
+		spec.Service.Ports = []types.ServicePortConfig{port("8000-8002", "", "tcp")}
+		made, err := e.CreateContainer(t.Context(), spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.StartContainer(t.Context(), made.ID)
+	}
+	if err := start("other"); err != nil {
+		t.Fatal(err)
+	}
+	found, err := preflight.Look(t.Context(), creating(replicas(3, port("8000-8002", "", "tcp"))), e, nil)
+	if err != nil || len(found) != 1 || found[0].Where != "services.web-3.ports" {
+		t.Errorf("got %v, %v", found, err)
+	}
+	for _, r := range replicas(3) {
+		err := start(r.name)
+		if (err != nil) != (r.name == "web-3") {
+			t.Errorf("%s: %v", r.name, err)
+		}
+	}
 }

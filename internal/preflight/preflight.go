@@ -125,6 +125,7 @@ func (c *checker) check(p *plan.Plan) {
 			c.hostPorts(n.Service, op.Container, op.Ports)
 		}
 	})
+	c.hostRanges()
 }
 
 func each(p *plan.Plan, f func(*plan.Node)) {
@@ -157,6 +158,7 @@ type checker struct {
 	byName   map[string]engine.Container
 	ports    map[portKey][]holder
 	wanted   map[portKey][]wish // what the plan itself hands out
+	ranges   []*rangeWish       // ranges of which it hands out a port each
 	problems []plan.Problem
 	blames   bool          // a problem is put down to a process of the machine
 	waited   time.Duration // for ports to become free
@@ -203,10 +205,13 @@ func publishes(spec engine.ContainerSpec) bool {
 }
 
 // hostPorts sees whether the fixed host ports of a container are free. Ranges
-// are left to the engine, which picks a free one.
+// are looked at when all fixed ports are known.
 func (c *checker) hostPorts(service string, ref plan.Ref, ports []types.ServicePortConfig) {
 	for _, p := range ports {
 		port, err := strconv.Atoi(p.Published)
+		if err != nil {
+			c.oneOf(service, ref, p)
+		}
 		if err != nil || port == 0 {
 			continue
 		}
@@ -280,10 +285,16 @@ func (c *checker) heldByPlan(key portKey, wants string) bool {
 	return false
 }
 
-// overlap tells whether two host addresses compete for the same port.
+// overlap tells whether two host addresses compete for the same port. An empty
+// one stands for all of IPv4 and of IPv6.
 func overlap(a, b string) bool {
+	if a != "" && b != "" && isIPv6(a) != isIPv6(b) {
+		return false
+	}
 	return anyAddress(a) || anyAddress(b) || a == b
 }
+
+func isIPv6(ip string) bool { return strings.Contains(ip, ":") }
 
 func anyAddress(ip string) bool { return ip == "" || ip == "0.0.0.0" || ip == "::" }
 

@@ -12,14 +12,6 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// StartContainer starts a created or stopped container; one that runs already
-// is no error.
-func (e *Engine) StartContainer(ctx context.Context, id string) error {
-	return e.act(ctx, "start container", id, func() error {
-		return e.cli.ContainerStart(ctx, id, container.StartOptions{})
-	})
-}
-
 // StopContainer stops a container and returns when it has ended; one that does
 // not run is no error.
 func (e *Engine) StopContainer(ctx context.Context, id string, opts engine.StopOptions) error {

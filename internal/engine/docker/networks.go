@@ -68,7 +68,8 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 	return e.act(ctx, "remove network", id, func() error { return e.cli.NetworkRemove(ctx, id) })
 }
 
-// ConnectNetwork joins an existing container to a network.
+// ConnectNetwork joins an existing container to a network. Engines ignore the
+// hardware address here from API 1.44 until 1.54; the creation gives it.
 func (e *Engine) ConnectNetwork(ctx context.Context, networkID, containerID string, endpoint engine.Endpoint) error {
 	return e.act(ctx, "connect container", containerID+" to network "+networkID, func() error {
 		return e.cli.NetworkConnect(ctx, networkID, containerID, newEndpoint(endpoint, e.cli.ClientVersion()))

@@ -1,6 +1,8 @@
 package enginetest
 
 import (
+	"fmt"
+
 	"github.com/berth-dev/berth/internal/engine"
 )
 
@@ -65,6 +67,7 @@ func endpointBehaviours() []Behaviour {
 		{"a network is in use while a container on it runs", aNetworkIsInUse},
 		{"a container joins all of its networks under its aliases", aContainerJoinsItsNetworks},
 		{"a running container is connected and disconnected", aRunningContainerIsConnected},
+		{"a connection gives no hardware address from API 1.44 on, the creation does", aHardwareAddressIsGiven},
 		{"a container without networks has none and joins none", func(s *subject) {
 			network, id := s.network("n"), s.run(s.sleeper("a"))
 			equal(s, "network mode", s.row(id).NetworkMode, "none")
@@ -133,4 +136,33 @@ func aRunningContainerIsConnected(s *subject) {
 		s.Errorf("disconnected: got %+v", s.row(id).Networks)
 	}
 	s.fine(s.e.RemoveNetwork(s.Context(), network))
+}
+
+func aHardwareAddressIsGiven(s *subject) {
+	const mine = "02:42:ac:11:22:33"
+	network := s.network("n")
+	spec := s.sleeper("a")
+	spec.Networks = []engine.Endpoint{{Network: s.name("n"), MacAddress: mine}}
+	id := s.run(spec)
+	equal(s, "address after the creation", s.row(id).Networks[s.name("n")].MacAddress, mine)
+	info, err := s.e.Info(s.Context())
+	s.fine(err)
+	var minor int
+	if _, err := fmt.Sscanf(info.APIVersion, "1.%d", &minor); err != nil {
+		s.Fatalf("API version %q: %v", info.APIVersion, err)
+	}
+	const lost = 44
+	for _, running := range []bool{true, false} {
+		s.fine(s.e.DisconnectNetwork(s.Context(), network, id, false))
+		if !running {
+			s.fine(s.e.KillContainer(s.Context(), id, ""))
+			s.reaches(id, engine.Exited)
+		}
+		s.fine(s.e.ConnectNetwork(s.Context(), network, id, spec.Networks[0]))
+		s.fine(s.e.StartContainer(s.Context(), id))
+		got := s.row(id).Networks[s.name("n")].MacAddress
+		if (got == mine) != (minor < lost) || got == "" {
+			s.Errorf("connected while running %t, API %s: got %q", running, info.APIVersion, got)
+		}
+	}
 }

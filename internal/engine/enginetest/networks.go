@@ -156,7 +156,9 @@ func (e *Engine) RemoveNetwork(ctx context.Context, id string) error {
 	})
 }
 
-// ConnectNetwork joins a container to a network.
+// ConnectNetwork joins a container to a network. As with Docker 25 to 29.2, and
+// with newer ones at an API before 1.54, the hardware address that is asked for
+// is not given: only the creation of a container does that.
 func (e *Engine) ConnectNetwork(ctx context.Context, networkID, containerID string, ep engine.Endpoint) error {
 	r := request{method: "ConnectNetwork", args: []string{networkID, containerID}, mutates: true}
 	return e.call(ctx, r, func() error {
@@ -176,6 +178,9 @@ func (e *Engine) ConnectNetwork(ctx context.Context, networkID, containerID stri
 		if c.endpoint(n.Name) != nil {
 			text := fmt.Sprintf("endpoint with name %s already exists in network %s", c.name, n.Name)
 			return &engine.Error{Op: op, Name: networkID, Text: text}
+		}
+		if !e.apiBelow(44) {
+			ep.MacAddress = ""
 		}
 		added := &endpoint{Endpoint: ep, network: n.Name}
 		c.endpoints = append(c.endpoints, added)

@@ -14,6 +14,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -50,9 +52,10 @@ type Joined struct {
 }
 
 // Container returns the hash that docker compose writes on a service's containers:
-// that of the service with containers in the place of services. It equals Service
-// where the service refers to none.
+// that of the service with containers in the place of services, and with what
+// use_api_socket stands for. It equals Service where there is neither.
 func Container(s types.ServiceConfig, j Joined) (string, error) {
+	s = withAPISocket(s)
 	for _, mode := range []struct {
 		key *string
 		id  string
@@ -74,6 +77,25 @@ func Container(s types.ServiceConfig, j Joined) (string, error) {
 	}
 	s.VolumesFrom = from
 	return Service(s)
+}
+
+// withAPISocket adds what docker compose makes of use_api_socket before it hashes a
+// service (seen with 2.40.3).
+func withAPISocket(s types.ServiceConfig) types.ServiceConfig {
+	if !s.UseAPISocket {
+		return s
+	}
+	const socket, folder, variable = "/var/run/docker.sock", "/run/secrets/docker", "DOCKER_CONFIG"
+	s.Volumes = append(slices.Clone(s.Volumes), types.ServiceVolumeConfig{Type: types.VolumeTypeBind, Source: socket, Target: socket})
+	if _, given := s.Environment[variable]; !given {
+		environment := types.MappingWithEquals{}
+		maps.Copy(environment, s.Environment)
+		value := folder
+		environment[variable] = &value
+		s.Environment = environment
+	}
+	s.Configs = append(slices.Clone(s.Configs), types.ServiceConfigObjConfig{Source: "#apisocket", Target: folder + "/config.json"})
+	return s
 }
 
 // Network returns the hash of a network: the SHA-256 hex of its JSON form as it

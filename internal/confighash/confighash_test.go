@@ -122,3 +122,34 @@ func mustHash(t *testing.T, s types.ServiceConfig) string {
 	}
 	return hash
 }
+
+func TestAContainersHashHasWhatUseAPISocketStandsFor(t *testing.T) {
+	own := "/own"
+	for name, environment := range map[string]types.MappingWithEquals{
+		"no environment": nil, "another variable": {"A": &own}, "a folder of its own": {"DOCKER_CONFIG": &own}, "a null": {"DOCKER_CONFIG": nil},
+	} {
+		s := service()
+		s.UseAPISocket, s.Environment = true, environment
+		got, err := Container(s, Joined{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resolved := service()
+		resolved.UseAPISocket, resolved.Environment = true, types.MappingWithEquals{}
+		for key, value := range environment {
+			resolved.Environment[key] = value
+		}
+		if _, given := environment["DOCKER_CONFIG"]; !given {
+			folder := "/run/secrets/docker"
+			resolved.Environment["DOCKER_CONFIG"] = &folder
+		}
+		resolved.Volumes = []types.ServiceVolumeConfig{{Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock"}}
+		resolved.Configs = []types.ServiceConfigObjConfig{{Source: "#apisocket", Target: "/run/secrets/docker/config.json"}}
+		if want := mustHash(t, resolved); got != want {
+			t.Errorf("%s: hash %s, want %s", name, got, want)
+		}
+		if len(s.Volumes) > 0 {
+			t.Error("the argument was changed")
+		}
+	}
+}

@@ -180,6 +180,15 @@ type Endpoint struct {
 	Links []string
 }
 
+// HardwareAddress is the one asked for on this network: that of the network's own
+// section, else the service's; empty if it is the engine's choice.
+func (e Endpoint) HardwareAddress() string {
+	if e.Config != nil && e.Config.MacAddress != "" {
+		return e.Config.MacAddress
+	}
+	return e.MacAddress
+}
+
 // File is a config's or secret's content to be placed in a container.
 type File struct {
 	Target  string // absolute path in the container

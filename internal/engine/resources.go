@@ -96,13 +96,16 @@ type Info struct {
 	Endpoint   string // the address it was reached at
 	Version    string
 	APIVersion string // the negotiated version
-	MinAPI     string
-	OS         string
-	Arch       string
-	KernelVer  string
-	GitCommit  string
-	GoVersion  string
-	BuildTime  string
+	// JoinsLoseMAC: a container that joins a network after its creation gets no
+	// hardware address of its choice there (seen from API 1.44 on).
+	JoinsLoseMAC bool
+	MinAPI       string
+	OS           string
+	Arch         string
+	KernelVer    string
+	GitCommit    string
+	GoVersion    string
+	BuildTime    string
 }
 
 // Stats is one sample of a container's resource use.

@@ -152,7 +152,7 @@ func (r *run) join(spec *engine.ContainerSpec, op plan.CreateContainer) error {
 	if len(parents) > 0 {
 		spec.Labels[labels.Parents] = strings.Join(parents, ",")
 	}
-	if spec.Labels[labels.ConfigHash] == "" || len(parents)+len(spec.Service.VolumesFrom) == 0 {
+	if spec.Labels[labels.ConfigHash] == "" || len(parents)+len(spec.Service.VolumesFrom) == 0 && !spec.Service.UseAPISocket {
 		return nil
 	}
 	hash, err := confighash.Container(spec.Service, joined)

@@ -57,7 +57,7 @@ func (c *testCase) upOptions() plan.UpOptions {
 	opt := plan.UpOptions{
 		Targets: c.services(), NoStart: c.flag("--no-start"), RenewVolumes: c.flag("-V"),
 		RemoveOrphans: c.flag("--remove-orphans"), IgnoreOrphans: c.flag("--ignore-orphans"),
-		Wait: c.flag("--wait"), Adopted: c.adopted, Started: c.started, Consented: map[string]bool{},
+		Wait: c.flag("--wait"), JoinsLoseMAC: c.flag("--joins-lose-mac"), Adopted: c.adopted, Started: c.started, Consented: map[string]bool{},
 	}
 	for _, v := range c.values("--consent") {
 		opt.Consented[v] = true

@@ -174,10 +174,25 @@ func (u *up) judgeNetworks(svc desired.Service, n int, c engine.Container) verdi
 	if v := u.judgeNetworkIDs(svc, n, c); v.recreate {
 		return v
 	}
+	if v := u.judgeAddresses(svc, n, c); v.recreate {
+		return v
+	}
 	wanted := networksOf(svc, n)
 	for _, name := range sortedKeys(c.Networks) {
 		if have, exists := u.a.Networks[name]; !wanted[name] && exists && have.Labels[labels.Project] == u.d.Project {
 			return verdict{recreate: true, cause: "its service is no longer on network " + name}
+		}
+	}
+	return verdict{}
+}
+
+// judgeAddresses sees whether the container would have to join a network on which
+// it can have its hardware address only from its creation on.
+func (u *up) judgeAddresses(svc desired.Service, n int, c engine.Container) verdict {
+	for _, e := range svc.Replica(n).Networks {
+		_, on := c.Networks[e.Network]
+		if u.opt.JoinsLoseMAC && e.HardwareAddress() != "" && (!on || u.renewedNetwork[e.Network]) {
+			return verdict{recreate: true, cause: "it can get its mac_address on network " + e.Network + " only when it is created"}
 		}
 	}
 	return verdict{}

@@ -81,7 +81,7 @@ func (u *up) roll(pr *progress, changed []replica, conditions []string) {
 	svc := pr.svc
 	pr.touched, pr.renewed = true, true
 	p := policyOf(svc.Config.Deploy.UpdateConfig, len(changed))
-	if obstacle := startFirstObstacle(svc); p.startFirst && obstacle != "" {
+	if obstacle := startFirstObstacle(svc, p.size); p.startFirst && obstacle != "" {
 		p.startFirst = false
 		u.p.warn("service %s is updated stop-first, since two of its containers cannot run at the same time: %s", svc.Name, obstacle)
 	}
@@ -208,8 +208,8 @@ func retiredPrefix(id string) string {
 func isRetired(c engine.Container) bool { return strings.HasPrefix(c.Name, retiredPrefix(c.ID)) }
 
 // startFirstObstacle says why an old and a new container of a service cannot run
-// at the same time; empty if they can.
-func startFirstObstacle(svc desired.Service) string {
+// at the same time, with as many more containers as a step has; empty if they can.
+func startFirstObstacle(svc desired.Service, more int) string {
 	config := svc.Config
 	switch {
 	case config.ContainerName != "":
@@ -220,8 +220,12 @@ func startFirstObstacle(svc desired.Service) string {
 		return "mac_address is " + config.MacAddress
 	}
 	for _, p := range config.Ports {
-		if p.Published != "" && p.Published != "0" && !strings.Contains(p.Published, "-") {
+		ports, published := hostPortsOf(p)
+		switch {
+		case published && ports.first == ports.last:
 			return "host port " + p.Published + " is fixed"
+		case published && ports.last-ports.first+1 < svc.Scale+more:
+			return "host ports " + p.Published + " are too few"
 		}
 	}
 	for _, e := range svc.Replica(1).Networks {

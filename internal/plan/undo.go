@@ -76,7 +76,7 @@ func (u *undo) service(svc desired.Service) {
 	if p.action == ActionRollback {
 		p.action = ActionPause // a rollback that fails is not rolled back again
 	}
-	p.startFirst = p.startFirst && startFirstObstacle(svc) == ""
+	p.startFirst = p.startFirst && startFirstObstacle(svc, p.size) == ""
 	var before []string
 	for first := 0; first < len(pairs); first += p.size {
 		id := fmt.Sprintf("service/%s/rollback-%d", svc.Name, first/p.size+1)

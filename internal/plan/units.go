@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // coldUnit is the unit of everything that a volume's renewal takes: the
@@ -93,33 +94,41 @@ func referredTo(spec engine.ContainerSpec) []string {
 	return out
 }
 
-// orderPorts lets a start that wants a fixed host port come after the removal of
-// every container that holds the port and goes.
+// hostPorts are host ports of one protocol, first to last.
+type hostPorts struct {
+	first, last int
+	protocol    string
+}
+
+// hostPortsOf reads what a service publishes. What is neither a port nor a range
+// is left to the engine's judgement.
+func hostPortsOf(p types.ServicePortConfig) (hostPorts, bool) {
+	low, high, isRange := strings.Cut(p.Published, "-")
+	if !isRange {
+		high = low
+	}
+	first, err := strconv.Atoi(low)
+	last, err2 := strconv.Atoi(high)
+	return hostPorts{first, last, protocolOf(p.Protocol)}, err == nil && err2 == nil && first > 0
+}
+
+func (h hostPorts) has(p engine.Port) bool {
+	return p.Published >= h.first && p.Published <= h.last && p.Protocol == h.protocol
+}
+
+// orderPorts lets a start that wants a host port, or one of a range, come after
+// the removal of every container that holds such a port and goes.
 func (u *up) orderPorts() {
-	type key struct {
-		port     int
-		protocol string
-	}
-	freed := map[key][]string{}
-	for _, c := range u.a.Containers {
-		gone := u.removalOf(c)
-		for _, p := range c.Ports {
-			if gone != "" && c.IsRunning() && p.Published != 0 {
-				k := key{p.Published, p.Protocol}
-				freed[k] = append(freed[k], gone)
-			}
-		}
-	}
 	for _, name := range sortedKeys(u.services) {
 		pr := u.services[name]
 		for _, p := range pr.svc.Config.Ports {
-			port, err := strconv.Atoi(p.Published)
-			if err != nil {
+			wanted, ok := hostPortsOf(p)
+			if !ok {
 				continue
 			}
-			for _, ref := range pr.refs {
-				start := "container/" + ref.Name + "/start"
-				for _, gone := range freed[key{port, protocolOf(p.Protocol)}] {
+			for _, gone := range u.freeing(wanted, name) {
+				for _, ref := range pr.refs {
+					start := "container/" + ref.Name + "/start"
 					if u.p.nodes.Has(start) && !u.p.nodes.Depends(gone, start) {
 						u.p.nodes.Need(start, gone)
 						u.joinUnits(start, gone)
@@ -128,6 +137,23 @@ func (u *up) orderPorts() {
 			}
 		}
 	}
+}
+
+// freeing are the removals of running containers that hold one of some ports
+// which a service wants. Of a range, its own old containers have a port for each
+// of the new ones.
+func (u *up) freeing(ports hostPorts, service string) []string {
+	var out []string
+	for _, c := range u.a.Containers {
+		gone := u.removalOf(c)
+		if ports.first != ports.last && c.Labels[labels.Service] == service {
+			continue
+		}
+		if gone != "" && c.IsRunning() && slices.ContainsFunc(c.Ports, ports.has) {
+			out = append(out, gone)
+		}
+	}
+	return out
 }
 
 func protocolOf(p string) string {

@@ -272,7 +272,11 @@ func (c *testCase) running(d *desired.State, svc desired.Service, n int) engine.
 		k.Health = engine.Healthy
 	}
 	for _, p := range svc.Config.Ports {
-		if host, err := strconv.Atoi(p.Published); err == nil {
+		first, _, isRange := strings.Cut(p.Published, "-")
+		if host, err := strconv.Atoi(first); err == nil {
+			if isRange {
+				host += n - 1
+			}
 			k.Ports = append(k.Ports, engine.Port{HostIP: p.HostIP, Published: host, Target: int(p.Target), Protocol: p.Protocol})
 		}
 	}

@@ -81,7 +81,7 @@ func (c *comparison) endpoint(key string, want engine.Endpoint, got *network.End
 	c.text(key+".ipv6_address", old.IPv6Address, addresses.IPv6Address)
 	c.set(key+".link_local_ips", old.LinkLocalIPs, addresses.LinkLocalIPs)
 	c.text(key+".gw_priority", got.GwPriority, asked.GwPriority)
-	c.hardwareAddress(key+".mac_address", endpointMAC(want), got)
+	c.hardwareAddress(key+".mac_address", want.HardwareAddress(), got)
 }
 
 // linkOfAny is a link without the replica's number in its alias: docker compose

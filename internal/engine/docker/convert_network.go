@@ -61,14 +61,14 @@ func containerMAC(spec engine.ContainerSpec) string {
 	if len(spec.Networks) == 0 {
 		return spec.Service.MacAddress
 	}
-	return endpointMAC(spec.Networks[0])
+	return spec.Networks[0].HardwareAddress()
 }
 
 // newEndpoint is a container's end of a network.
 func newEndpoint(endpoint engine.Endpoint, api string) *network.EndpointSettings {
 	result := &network.EndpointSettings{Aliases: endpoint.Aliases, Links: endpoint.Links}
 	if !olderThan(api, "1.44") {
-		result.MacAddress = endpointMAC(endpoint)
+		result.MacAddress = endpoint.HardwareAddress()
 	}
 	config := endpoint.Config
 	if config == nil {
@@ -92,14 +92,6 @@ func newEndpoint(endpoint engine.Endpoint, api string) *network.EndpointSettings
 		}
 	}
 	return result
-}
-
-// endpointMAC is the address of the network's own section, else the service's.
-func endpointMAC(endpoint engine.Endpoint) string {
-	if endpoint.Config != nil && endpoint.Config.MacAddress != "" {
-		return endpoint.Config.MacAddress
-	}
-	return endpoint.MacAddress
 }
 
 // newNetworkOptions is the create request of a network. enable_ipv4: false

@@ -82,7 +82,8 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	}
 	return engine.Info{
 		Endpoint: e.endpoint, Version: v.Version, APIVersion: e.cli.ClientVersion(), MinAPI: v.MinAPIVersion,
-		OS: v.Os, Arch: v.Arch, KernelVer: v.KernelVersion,
+		JoinsLoseMAC: !olderThan(e.cli.ClientVersion(), "1.44"),
+		OS:           v.Os, Arch: v.Arch, KernelVer: v.KernelVersion,
 		GitCommit: v.GitCommit, GoVersion: v.GoVersion, BuildTime: v.BuildTime,
 	}, nil
 }

@@ -145,6 +145,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 		info = engine.Info{
 			Endpoint: e.endpoint, Version: "28.5.2", APIVersion: e.api, MinAPI: "1.24",
 			OS: "linux", Arch: "amd64", KernelVer: "6.1.0", GoVersion: "go1.24",
+			JoinsLoseMAC: !e.apiBelow(44),
 		}
 		return nil
 	})

@@ -61,7 +61,7 @@ func separator(o ProjectOptions) string {
 }
 
 // build works out the desired state.
-func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string]engine.Image) (*desired.State, error) {
+func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string]engine.Image, pinned map[string]string) (*desired.State, error) {
 	read, err := loaded.Contents()
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (a *App) desire(loaded *project.Loaded, o ProjectOptions, images map[string
 	}
 	return desired.Build(loaded.Project, desired.Options{
 		Version: a.opt.Version, ConfigFiles: loaded.ConfigFiles, EnvFiles: o.EnvFiles, Separator: separator(o),
-		Images: images, Contents: contents, AllResources: o.AllResources,
+		Images: images, Pinned: pinned, Contents: contents, AllResources: o.AllResources,
 	})
 }
 

@@ -61,7 +61,7 @@ func hasMAC(d *desired.State) bool {
 // redesire works out the desired state with the images that are known now.
 func (a *App) redesire(ctx context.Context, s *upState) error {
 	var err error
-	s.desired, err = a.desire(s.loaded, s.request.Project, s.actual.Images)
+	s.desired, err = a.desire(s.loaded, s.request.Project, s.actual.Images, s.pinned)
 	if err != nil {
 		return err
 	}

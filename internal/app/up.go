@@ -97,6 +97,10 @@ type upState struct {
 	started map[string]time.Time // see plan.SharesNamespaces
 	// joinsLoseMAC is the engine's, where a service has a mac_address.
 	joinsLoseMAC bool
+	// pinned are the images of services that are taken back: see desired.Options.
+	pinned map[string]string
+	// rollback: services are taken back, under their rollback_config
+	rollback bool
 	work         imageWork // what was, or is still, to be pulled and built
 	// release gives the project's lock back; it may be called more than once.
 	release func()
@@ -181,7 +185,7 @@ func (a *App) plan(s *upState, consented map[string]bool) (*plan.Plan, error) {
 	opt := plan.UpOptions{
 		Targets: r.Services, NoStart: r.NoStart, RenewVolumes: r.RenewAnonVolumes,
 		RemoveOrphans: r.RemoveOrphans, IgnoreOrphans: r.IgnoreOrphans, Timeout: r.Timeout,
-		Wait: r.Wait, WaitTimeout: r.WaitTimeout, Adopted: s.adopted, Started: s.started, JoinsLoseMAC: s.joinsLoseMAC, Consented: consented,
+		Wait: r.Wait, WaitTimeout: r.WaitTimeout, Adopted: s.adopted, Started: s.started, JoinsLoseMAC: s.joinsLoseMAC, Rollback: s.rollback, Consented: consented,
 	}
 	switch {
 	case r.ForceRecreate:

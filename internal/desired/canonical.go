@@ -2,11 +2,8 @@ package desired
 
 import (
 	"bytes"
-	"compress/flate"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"sort"
 	"strings"
 
@@ -14,9 +11,6 @@ import (
 
 	"github.com/berth-dev/berth/internal/engine"
 )
-
-// maxCanonical bounds what a label may unpack to, in bytes.
-const maxCanonical = 8 << 20
 
 // Canonical is the part of a service that shapes its containers at run time,
 // with the digests of its configs and secrets, or all of a network or volume. It
@@ -27,11 +21,18 @@ type Canonical struct {
 	Service  json.RawMessage   `json:"service,omitempty"`
 	Files    map[string]string `json:"files,omitempty"`
 	Resource json.RawMessage   `json:"resource,omitempty"` // a network or volume
+	// Hooks are pre_start, post_start and pre_stop. They are kept for a rollback: a
+	// change of them needs no new container.
+	Hooks json.RawMessage `json:"hooks,omitempty"`
 }
 
 // canonical leaves out what changes nothing in a container: how its image is
 // made, how many there are, when they start and how they are updated.
 func canonical(s types.ServiceConfig, files map[string]string) (Canonical, error) {
+	hooks, err := hooksOf(s)
+	if err != nil {
+		return Canonical{}, fmt.Errorf("service %s: %w", s.Name, err)
+	}
 	s.Build, s.PullPolicy, s.PullRefreshAfter, s.Scale, s.DependsOn, s.Profiles = nil, "", "", nil, nil, nil
 	s.Develop, s.Attach, s.Extends, s.EnvFiles, s.LabelFiles = nil, nil, nil, nil, nil
 	s.PreStart, s.PostStart, s.PreStop, s.Extensions = nil, nil, nil, nil
@@ -48,45 +49,27 @@ func canonical(s types.ServiceConfig, files map[string]string) (Canonical, error
 	if err != nil {
 		return Canonical{}, fmt.Errorf("service %s: %w", s.Name, err)
 	}
-	return Canonical{Version: 1, Service: data, Files: files}, nil
+	return Canonical{Version: 1, Service: data, Files: files, Hooks: hooks}, nil
 }
 
-// Encode packs the spec for a label: JSON, deflated, base64.
-func (c Canonical) Encode() (string, error) {
-	data, err := json.Marshal(c)
-	if err != nil {
-		return "", err
+// hooksOf is the part of a service that is kept as Hooks; nil without any.
+func hooksOf(s types.ServiceConfig) (json.RawMessage, error) {
+	if len(s.PreStart)+len(s.PostStart)+len(s.PreStop) == 0 {
+		return nil, nil
 	}
-	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.BestCompression)
-	if err != nil {
-		return "", err
-	}
-	if _, err := w.Write(data); err != nil {
-		return "", err
-	}
-	if err := w.Close(); err != nil {
-		return "", err
-	}
-	return base64.RawURLEncoding.EncodeToString(buf.Bytes()), nil
+	var only types.ServiceConfig
+	only.PreStart, only.PostStart, only.PreStop = s.PreStart, s.PostStart, s.PreStop
+	return json.Marshal(only)
 }
+
+// Encode packs the spec for a label.
+func (c Canonical) Encode() (string, error) { return pack(c) }
 
 // DecodeCanonical unpacks a label written by Encode.
 func DecodeCanonical(label string) (Canonical, error) {
-	packed, err := base64.RawURLEncoding.DecodeString(label)
-	if err != nil {
-		return Canonical{}, err
-	}
-	r := flate.NewReader(bytes.NewReader(packed))
-	data, err := io.ReadAll(io.LimitReader(r, maxCanonical))
-	if err != nil {
-		return Canonical{}, err
-	}
 	var c Canonical
-	if err := json.Unmarshal(data, &c); err != nil {
-		return Canonical{}, err
-	}
-	return c, nil
+	err := unpack(label, &c)
+	return c, err
 }
 
 // Diff lists the fields in which next differs from c, sorted by path. A network

@@ -34,6 +34,9 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		return Service{}, fmt.Errorf("services.%s.volumes: %w", config.Name, err)
 	}
 	svc.Hash, svc.ImageID = hash, opt.Images[svc.Image].ID
+	if id := opt.Pinned[config.Name]; id != "" && id != svc.ImageID {
+		svc.Image, svc.ImageID = id, id
+	}
 	svc.MountedImages = mountedImages(config, opt.Images)
 	svc.Canonical, err = canonical(config, digests(p, config, opt.Contents))
 	if err != nil {

@@ -91,6 +91,9 @@ type Options struct {
 	Separator   string   // between the parts of names; "-" if empty
 	// Images are the local images by the reference a service names.
 	Images map[string]engine.Image
+	// Pinned are the identities of images, by service, that its containers are made
+	// from whatever its reference means now.
+	Pinned map[string]string
 	// Contents are the contents of configs and secrets.
 	Contents Contents
 	// AllResources keeps networks and volumes that no service uses.

@@ -27,6 +27,7 @@ func (u *up) fresh(pr *progress, n int, conditions []string) {
 
 // create adds the node that creates a container.
 func (u *up) create(svc desired.Service, spec engine.ContainerSpec, final string, replaces *Ref, cause string, changes []engine.Change) string {
+	u.revise(svc, spec.Labels, replaces)
 	op := CreateContainer{Spec: spec, Final: final, Replaces: replaces}
 	needs := u.leftoverNodes(spec.Name)
 	for _, e := range spec.Networks {

@@ -60,7 +60,7 @@ func policyOf(c *types.UpdateConfig, replicas int) policy {
 // not where nothing is started, nor where the old container cannot be kept as it
 // is until the new one is good.
 func (u *up) rolls(svc desired.Service, r replica) bool {
-	if u.opt.NoStart || r.verdict.cold || !r.verdict.recreate || svc.Config.Deploy == nil || svc.Config.Deploy.UpdateConfig == nil {
+	if u.opt.NoStart || r.verdict.cold || !r.verdict.recreate || u.updateConfig(svc) == nil {
 		return false
 	}
 	for name := range r.c.Networks {
@@ -69,6 +69,19 @@ func (u *up) rolls(svc desired.Service, r replica) bool {
 		}
 	}
 	return true
+}
+
+// updateConfig is what the replacement of a service's containers goes by; nil: all
+// at once, and without looking at them.
+func (u *up) updateConfig(svc desired.Service) *types.UpdateConfig {
+	deploy := svc.Config.Deploy
+	switch {
+	case deploy == nil:
+		return nil
+	case u.opt.Rollback && deploy.RollbackConfig != nil:
+		return deploy.RollbackConfig
+	}
+	return deploy.UpdateConfig
 }
 
 // roll plans the replacement of replicas step by step. The old containers of all
@@ -80,7 +93,10 @@ func (u *up) roll(pr *progress, changed []replica, conditions []string) {
 	}
 	svc := pr.svc
 	pr.touched, pr.renewed = true, true
-	p := policyOf(svc.Config.Deploy.UpdateConfig, len(changed))
+	p := policyOf(u.updateConfig(svc), len(changed))
+	if u.opt.Rollback && p.action == ActionRollback {
+		p.action = ActionPause // what is a rollback is not rolled back again
+	}
 	if obstacle := startFirstObstacle(svc, p.size); p.startFirst && obstacle != "" {
 		p.startFirst = false
 		u.p.warn("service %s is updated stop-first, since two of its containers cannot run at the same time: %s", svc.Name, obstacle)

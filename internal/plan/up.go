@@ -46,6 +46,8 @@ type UpOptions struct {
 	Started map[string]time.Time
 	// JoinsLoseMAC is the engine's: see engine.Info.
 	JoinsLoseMAC bool
+	// Rollback: services are taken back, under their rollback_config.
+	Rollback bool
 	// Consented names volumes whose data may be lost.
 	Consented map[string]bool
 }

@@ -29,6 +29,11 @@ const (
 const (
 	// Spec holds the canonical effective service spec, compressed.
 	Spec = "dev.berth.spec"
+	// Revision counts the changes of a project: a container has the number of the
+	// one that made it what it is. History holds, compressed, what the service's
+	// containers were made from before.
+	Revision = "dev.berth.revision"
+	History  = "dev.berth.history"
 	// Anonymous lists, comma-separated, the anonymous volumes a container
 	// inherited from the one it replaced: the engine sees them as named.
 	Anonymous = "dev.berth.anonymous-volumes"

@@ -1,0 +1,233 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/berth-dev/berth/internal/actual"
+	"github.com/berth-dev/berth/internal/desired"
+	"github.com/berth-dev/berth/internal/engine"
+	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/internal/project"
+)
+
+// RollbackRequest asks to take services back to what they were made from before.
+type RollbackRequest struct {
+	Project  ProjectOptions
+	Services []string // empty: those that the last revision has changed
+	// To is the revision to go back to; 0: the one before the last.
+	To          int
+	Timeout     *time.Duration
+	Wait        bool
+	WaitTimeout time.Duration
+	DryRun      bool
+	LockTimeout time.Duration
+	TakeOver    bool
+}
+
+// Rollback takes services back to an earlier revision: their containers are made
+// from the configuration and the image, by its identity, of that time. The files
+// stay as they are, and so the next up brings services to what these say.
+func (a *App) Rollback(ctx context.Context, r RollbackRequest) (UpResult, error) {
+	everything := r.Project
+	everything.AllResources = true // a revision may use what its service no longer does
+	s, err := a.begin(ctx, UpRequest{
+		Project: everything, Services: r.Services, NoDeps: true, IgnoreOrphans: true, Timeout: r.Timeout, Wait: r.Wait,
+		WaitTimeout: r.WaitTimeout, DryRun: r.DryRun, LockTimeout: r.LockTimeout, TakeOver: r.TakeOver,
+	})
+	if err != nil {
+		return UpResult{}, err
+	}
+	defer s.release()
+	p, err := a.rollbackPlan(ctx, s, r)
+	if err == nil {
+		err = a.preflight(ctx, s, p)
+	}
+	if err != nil {
+		return UpResult{}, err
+	}
+	return a.carryOut(ctx, s, p)
+}
+
+// rollbackPlan plans for the services alone that go back.
+func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (*plan.Plan, error) {
+	targets, err := earlier(s.actual, s.loaded.Project, r)
+	if err != nil {
+		return nil, err
+	}
+	s.rollback, s.pinned, s.work = true, map[string]string{}, imageWork{}
+	s.request.Project = r.Project
+	model := s.loaded.Project
+	for _, name := range model.ServiceNames() {
+		target, goes := targets[name]
+		if !goes {
+			model.DisabledServices[name] = model.Services[name]
+			delete(model.Services, name)
+			continue
+		}
+		if err := a.hasImage(ctx, s, name, target); err != nil {
+			return nil, err
+		}
+		restored, err := restore(ctx, model, name, target)
+		if err != nil {
+			return nil, err
+		}
+		restored.SetScale(len(s.actual.Replicas(name)))
+		model.Services[name] = restored
+		s.pinned[name] = target.ImageID
+	}
+	if err := a.redesire(ctx, s); err != nil {
+		return nil, err
+	}
+	for _, svc := range s.desired.Services {
+		if err := a.checkRestored(svc, targets[svc.Name]); err != nil {
+			return nil, err
+		}
+	}
+	return a.plan(s, nil)
+}
+
+// earlier finds the revision that each service goes back to.
+func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[string]desired.Revision, error) {
+	current, history := map[string]int{}, map[string][]desired.Revision{}
+	last := 0
+	for _, name := range model.ServiceNames() {
+		for _, c := range state.Replicas(name) {
+			n := desired.RevisionNumber(c.Labels)
+			if _, seen := current[name]; !seen || n > current[name] {
+				current[name], history[name] = n, desired.HistoryOf(c)
+			}
+		}
+		last = max(last, current[name])
+	}
+	out := map[string]desired.Revision{}
+	for name, n := range current {
+		to := r.To
+		if to == 0 {
+			to = n - 1
+		}
+		if n <= to || r.To == 0 && len(r.Services) == 0 && n != last {
+			continue
+		}
+		for _, revision := range history[name] {
+			if revision.Number <= to {
+				out[name] = revision
+				break
+			}
+		}
+		if _, found := out[name]; !found && len(r.Services) > 0 {
+			return nil, &NoRevisionError{Service: name, To: r.To}
+		}
+	}
+	if len(out) == 0 {
+		return nil, &NoRevisionError{To: r.To}
+	}
+	return out, nil
+}
+
+// NoRevisionError says that there is nothing to go back to.
+type NoRevisionError struct {
+	Service string // empty: no service at all
+	To      int
+}
+
+// Error names what was looked for.
+func (e *NoRevisionError) Error() string {
+	who := "no service has an"
+	if e.Service != "" {
+		who = "service " + e.Service + " has no"
+	}
+	if e.To > 0 {
+		return fmt.Sprintf("%s earlier revision with number %d or below to go back to", who, e.To)
+	}
+	return who + " earlier revision to go back to"
+}
+
+// Hint says where to look.
+func (*NoRevisionError) Hint() string {
+	return "berth history lists the revisions that the containers remember; containers that another tool has made remember none"
+}
+
+// hasImage sees that the image of a revision is still there.
+func (a *App) hasImage(ctx context.Context, s *upState, name string, target desired.Revision) error {
+	_, err := s.engine.InspectImage(ctx, target.ImageID)
+	if errors.Is(err, engine.ErrNotFound) {
+		return fmt.Errorf("service %s: the image of revision %d is no longer here: %s (%s)", name, target.Number, target.Reference(), shortID(target.ImageID))
+	}
+	return err
+}
+
+// restore makes a service of a revision. How many containers it has, what it
+// depends on and how it is updated stay as the files have it.
+func restore(ctx context.Context, model *types.Project, name string, target desired.Revision) (types.ServiceConfig, error) {
+	now := model.Services[name]
+	then, err := project.Restore(ctx, name, target.Spec.Service, target.Spec.Hooks)
+	if err != nil {
+		return then, err
+	}
+	then.DependsOn, then.Profiles = now.DependsOn, now.Profiles
+	if now.Deploy != nil {
+		deploy := types.DeployConfig{}
+		if then.Deploy != nil {
+			deploy = *then.Deploy
+		}
+		deploy.UpdateConfig, deploy.RollbackConfig = now.Deploy.UpdateConfig, now.Deploy.RollbackConfig
+		then.Deploy = &deploy
+	}
+	for kind, missing := range map[string][]string{
+		"network": absent(slices.Collect(maps.Keys(then.Networks)), model.Networks),
+		"volume":  absent(volumeKeys(then), model.Volumes),
+		"config":  absent(sources(then.Configs, func(c types.ServiceConfigObjConfig) string { return c.Source }), model.Configs),
+		"secret":  absent(sources(then.Secrets, func(c types.ServiceSecretConfig) string { return c.Source }), model.Secrets),
+	} {
+		if len(missing) > 0 {
+			return then, fmt.Errorf("service %s: revision %d uses %s %s, which the files no longer have", name, target.Number, kind, missing[0])
+		}
+	}
+	return then, nil
+}
+
+func absent[V any](keys []string, have map[string]V) []string {
+	slices.Sort(keys)
+	return slices.DeleteFunc(keys, func(key string) bool { _, ok := have[key]; return ok })
+}
+
+func sources[V any](list []V, source func(V) string) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, source(v))
+	}
+	return out
+}
+
+func volumeKeys(svc types.ServiceConfig) []string {
+	var out []string
+	for _, v := range svc.Volumes {
+		if v.Type == types.VolumeTypeVolume && v.Source != "" {
+			out = append(out, v.Source)
+		}
+	}
+	return out
+}
+
+// checkRestored compares what a service will be with its revision. Of configs and
+// secrets only digests are remembered: another content is told, and used.
+func (a *App) checkRestored(svc desired.Service, target desired.Revision) error {
+	changes, err := target.Spec.Diff(svc.Canonical)
+	if err != nil {
+		return fmt.Errorf("service %s: revision %d cannot be read: %w", svc.Name, target.Number, err)
+	}
+	for _, c := range changes {
+		if _, remembered := target.Spec.Files[c.Path]; !remembered {
+			return fmt.Errorf("service %s: revision %d cannot be restored: %s would be another", svc.Name, target.Number, c.Path)
+		}
+		a.warn(fmt.Sprintf("service %s: %s had another content in revision %d, and is used as it is now", svc.Name, c.Path, target.Number))
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package build
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,6 +44,19 @@ func (h *hijacker) Dial(ctx context.Context, path, proto string, meta map[string
 		Method: http.MethodPost, URL: &url.URL{Path: path}, Host: "engine", Header: header,
 		ProtoMajor: 1, ProtoMinor: 1,
 	}
+	reader, err := upgrade(conn, request)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	if path == "/session" {
+		h.dial.Add(1)
+	}
+	return &counted{Conn: conn, reader: reader, sent: &h.sent}, nil
+}
+
+// upgrade sends a request whose answer makes the connection the client's, which
+// goes on with what the reader has.
+func upgrade(conn net.Conn, request *http.Request) (*bufio.Reader, error) {
 	if err := request.Write(conn); err != nil {
 		return nil, err
 	}
@@ -51,13 +65,11 @@ func (h *hijacker) Dial(ctx context.Context, path, proto string, meta map[string
 	if err != nil {
 		return nil, err
 	}
+	defer func() { _ = response.Body.Close() }() // a switch of protocols has none
 	if response.StatusCode != http.StatusSwitchingProtocols {
-		return nil, fmt.Errorf("%s: %s", path, response.Status)
+		return nil, fmt.Errorf("%s: %s", request.URL.Path, response.Status)
 	}
-	if path == "/session" {
-		h.dial.Add(1)
-	}
-	return &counted{Conn: conn, reader: reader, sent: &h.sent}, nil
+	return reader, nil
 }
 
 // counted is a connection that counts what is written to it.

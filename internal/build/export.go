@@ -43,7 +43,7 @@ func (l *load) finish(err error) error {
 	}
 	if err != nil {
 		l.writer.CloseWithError(err)
-		<-l.done
+		<-l.done //nolint:errcheck // it fails by the solve's error
 		return err
 	}
 	l.writer.Close()

@@ -181,7 +181,7 @@ func readLimited(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	content, err := io.ReadAll(io.LimitReader(file, maxDockerfile+1))
 	if err == nil && len(content) > maxDockerfile {
 		err = fmt.Errorf("%s is larger than %d MiB", path, maxDockerfile>>20)

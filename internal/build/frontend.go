@@ -78,7 +78,7 @@ func (f *frontend) convert(ctx context.Context, engine gateway.Client) (*gateway
 }
 
 // image carries out the steps for one platform.
-func (f *frontend) image(ctx context.Context, engine gateway.Client, ui *dockerui.Client, dockerfile []byte, opt dockerfile2llb.ConvertOpt) (gateway.Reference, *dockerspec.DockerOCIImage, *dockerspec.DockerOCIImage, error) {
+func (f *frontend) image(ctx context.Context, engine gateway.Client, ui *dockerui.Client, dockerfile []byte, opt dockerfile2llb.ConvertOpt) (gateway.Reference, *dockerspec.DockerOCIImage, *dockerspec.DockerOCIImage, error) { //nolint:revive // the results are dockerui's
 	state, image, base, _, err := dockerfile2llb.Dockerfile2LLB(ctx, dockerfile, opt)
 	if err != nil {
 		return nil, nil, nil, err

@@ -137,7 +137,7 @@ func (b *Builder) connect(ctx context.Context, o Options) (*client.Client, error
 	timed, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if _, err := made.ListWorkers(timed); err != nil {
-		made.Close()
+		_ = made.Close() // it was never of use
 		return nil, fmt.Errorf("--builder %s: %s does not answer: %s", b.Name, either(node.Endpoint, node.Name), oneLine(err))
 	}
 	return made, nil
@@ -150,7 +150,7 @@ const connectTimeout = 20 * time.Second
 func dialContainer(ctx context.Context, exec Execer, container string) net.Conn {
 	near, far := net.Pipe()
 	go func() {
-		defer far.Close()
+		defer func() { _ = far.Close() }() // is nil for a pipe
 		spec := engine.ExecSpec{Cmd: []string{"buildctl", "dial-stdio"}}
 		// A failure ends the connection, and whoever uses it says so.
 		_, _ = exec.Exec(ctx, container, spec, engine.Streams{In: far, Out: far, Err: io.Discard})

@@ -60,7 +60,7 @@ func perform(ctx context.Context, dialer Dialer, jobs []*job, o Options, work fu
 	} else if err != nil {
 		return err
 	}
-	defer b.client.Close()
+	defer func() { _ = b.client.Close() }() // every answer has come
 	return b.run(ctx, jobs, groups, work)
 }
 
@@ -103,7 +103,7 @@ func (b *builder) connect(ctx context.Context) error {
 		}
 	}))
 	if err != nil {
-		first.Close()
+		_ = first.Close() // nothing has been sent on it
 		return fmt.Errorf("connect to the engine's BuildKit: %w", err)
 	}
 	return nil
@@ -128,7 +128,7 @@ func (b *builder) run(ctx context.Context, jobs []*job, groups []*group, work fu
 		}
 		defer func() { err = join(err, g.stop()) }()
 	}
-	if b.screen, err = newScreen(b.options); err != nil {
+	if b.screen, err = newScreen(ctx, b.options); err != nil {
 		return err
 	}
 	err = b.each(ctx, jobs, work)

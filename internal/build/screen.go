@@ -32,8 +32,8 @@ type screen struct {
 // tailSize is how much output of a step is kept for when it fails, in bytes.
 const tailSize = 16 << 10
 
-// newScreen opens the display.
-func newScreen(o Options) (*screen, error) {
+// newScreen opens the display. It shows also how a build is cancelled with ctx.
+func newScreen(ctx context.Context, o Options) (*screen, error) {
 	s := &screen{
 		options: o, display: make(chan *client.SolveStatus), closed: make(chan struct{}),
 		images: map[string]string{}, names: map[digest.Digest]string{}, tails: map[digest.Digest][]byte{},
@@ -53,7 +53,7 @@ func newScreen(o Options) (*screen, error) {
 		defer close(s.closed)
 		// The display ends when its channel is closed, after all builds have.
 		var warnings []client.VertexWarning
-		warnings, s.err = display.UpdateFrom(context.Background(), s.display)
+		warnings, s.err = display.UpdateFrom(context.WithoutCancel(ctx), s.display)
 		s.warn(warnings)
 	}()
 	return s, nil

@@ -30,7 +30,7 @@ volumes and images stay unless asked for. With -p no Compose file is needed.`,
 	flags.BoolVarP(&r.Volumes, "volumes", "v", false, "Remove the named volumes of the project and anonymous ones")
 	flags.StringVar(&r.Images, "rmi", "", `Remove images of services: "local" for those without a tag of their own, or "all"`)
 	flags.BoolVar(&r.RemoveOrphans, "remove-orphans", false, "Remove containers of services that the files do not have")
-	addTimeout(flags, &r.Timeout, "Seconds a container gets to stop by itself")
+	addTimeout(flags, &r.Timeout)
 	addLockTimeout(flags, &r.LockTimeout)
 	addTakeOver(flags, &r.TakeOver)
 	flags.BoolVar(&r.Volumes, "volume", false, "Same as --volumes")

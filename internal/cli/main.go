@@ -55,7 +55,7 @@ func Main(env Env) int {
 	if inv.metadata {
 		return s.finish(ctx, printMetadata(env.Stdout, inv, env.Version))
 	}
-	watchPluginSocket(s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.part)
+	watchPluginSocket(ctx, s.lookup("DOCKER_CLI_PLUGIN_SOCKET"), s.interrupts.part)
 
 	root := newRootFor(s, inv.args)
 	root.SetArgs(inv.args)
@@ -108,16 +108,17 @@ const signalsTogether = 100 * time.Millisecond
 // watchPluginSocket calls part when the Docker CLI that started berth as its
 // plugin closes the socket by which it tells plugins to end (docker/cli,
 // cli-plugins/socket). Without an address nobody watches.
-func watchPluginSocket(address string, part func()) {
+func watchPluginSocket(ctx context.Context, address string, part func()) {
 	if address == "" {
 		return
 	}
-	conn, err := net.DialTimeout("unix", address, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(ctx, "unix", address)
 	if err != nil { // an older docker, or one that has gone: signals still reach berth
 		return
 	}
 	go func() {
-		defer conn.Close()
+		defer func() { _ = conn.Close() }() // nothing is sent on it
 		if _, err := io.Copy(io.Discard, conn); err == nil {
 			time.Sleep(signalsTogether)
 			part()

@@ -165,7 +165,7 @@ func TestClosingThePluginSocketInterrupts(t *testing.T) {
 	}
 	defer listener.Close()
 	interrupted := make(chan struct{})
-	watchPluginSocket(path, func() { close(interrupted) })
+	watchPluginSocket(t.Context(), path, func() { close(interrupted) })
 	conn, err := listener.Accept()
 	if err != nil {
 		t.Fatal(err)

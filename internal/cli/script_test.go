@@ -151,6 +151,7 @@ func programCaller(words ...string) caller {
 type worldKey struct{}
 
 func runScripts(t *testing.T, dir string, c caller) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Dir:                 dir,
 		RequireUniqueNames:  true,

@@ -81,7 +81,7 @@ func newStop(s *session, runF run[app.ServicesRequest]) *cobra.Command {
 		Example: `  berth stop
   berth stop -t 30 web`,
 	}, &r, runF.or(direct(s, "stop", stopper.Stop)))
-	addTimeout(cmd.Flags(), &r.Timeout, "Seconds a container gets to stop by itself")
+	addTimeout(cmd.Flags(), &r.Timeout)
 	return cmd
 }
 
@@ -97,7 +97,7 @@ have no effect; use up for these.`,
   berth restart --no-deps web`,
 	}, &r, runF.or(direct(s, "restart", restarter.Restart)))
 	cmd.Flags().BoolVar(&r.NoDeps, "no-deps", false, "Do not restart services that depend on it")
-	addTimeout(cmd.Flags(), &r.Timeout, "Seconds a container gets to stop by itself")
+	addTimeout(cmd.Flags(), &r.Timeout)
 	return cmd
 }
 

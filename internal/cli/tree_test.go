@@ -55,6 +55,7 @@ func readFlagTable(t *testing.T) []flagFacts {
 }
 
 func testTree(t *testing.T) *cobra.Command {
+	t.Helper()
 	w := newWorld(t)
 	return newRoot(newSession(w.env, invocation{name: "berth"}))
 }

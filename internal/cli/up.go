@@ -63,7 +63,7 @@ which stops them.`,
 	flags.BoolVar(&o.QuietBuild, "quiet-build", false, "Do not show the output of builds")
 	flags.BoolVar(&o.Wait, "wait", false, "Wait until services run or are healthy; implies --detach")
 	flags.Var(waitSecondsFlag{&o.WaitTimeout}, "wait-timeout", "Most seconds to wait, 0 for no limit")
-	addTimeout(flags, &o.Timeout, "Seconds a container gets to stop by itself")
+	addTimeout(flags, &o.Timeout)
 	addLockTimeout(flags, &o.LockTimeout)
 	addTakeOver(flags, &o.TakeOver)
 	addStrict(flags, &o.Strict)

@@ -13,8 +13,8 @@ import (
 type secondsFlag struct{ to **time.Duration }
 
 // addTimeout adds -t, --timeout.
-func addTimeout(flags *pflag.FlagSet, to **time.Duration, usage string) {
-	flags.VarP(secondsFlag{to}, "timeout", "t", usage)
+func addTimeout(flags *pflag.FlagSet, to **time.Duration) {
+	flags.VarP(secondsFlag{to}, "timeout", "t", "Seconds a container gets to stop by itself")
 }
 
 func (f secondsFlag) Type() string { return "int" }

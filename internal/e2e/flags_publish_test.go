@@ -23,8 +23,9 @@ func (p project) refused(word string, args ...string) {
 	}
 }
 
-// manifest asks a registry for what a tag or digest stands for.
-func manifest(t *testing.T, registry, name, reference string) *http.Response {
+// manifest asks a registry for what a tag or digest stands for; status says
+// whether content is that.
+func manifest(t *testing.T, registry, name, reference string) (status int, content []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+registry+"/v2/"+name+"/manifests/"+reference, nil)
 	if err != nil {
@@ -36,13 +37,17 @@ func manifest(t *testing.T, registry, name, reference string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = response.Body.Close() }) // only read
-	return response
+	defer func() { _ = response.Body.Close() }() // only read
+	if content, err = io.ReadAll(response.Body); err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, content
 }
 
 func inRegistry(t *testing.T, registry, name, reference string) bool {
 	t.Helper()
-	return manifest(t, registry, name, reference).StatusCode == http.StatusOK
+	status, _ := manifest(t, registry, name, reference)
+	return status == http.StatusOK
 }
 
 func TestPublishFollowsTheVersionOfOCIItIsTold(t *testing.T) {
@@ -52,7 +57,8 @@ func TestPublishFollowsTheVersionOfOCIItIsTold(t *testing.T) {
 	for version, want := range map[string]string{"1.0": "", "1.1": "application/vnd.docker.compose.project"} {
 		p.must("publish", "--oci-version", version, registry+"/shop:"+version)
 		var got struct{ MediaType, ArtifactType string }
-		err := json.NewDecoder(manifest(t, registry, "shop", version).Body).Decode(&got)
+		_, content := manifest(t, registry, "shop", version)
+		err := json.Unmarshal(content, &got)
 		if err != nil || got.MediaType == "" || got.ArtifactType != want {
 			t.Errorf("version %s: %+v, %v", version, got, err)
 		}

@@ -2,6 +2,7 @@ package imagetest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -98,7 +99,11 @@ func engineClient(t *testing.T) *http.Client {
 	if network == "unix" {
 		address = host.Path
 	}
-	return &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial(network, address) }}}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var dialer net.Dialer
+		return dialer.DialContext(ctx, network, address)
+	}
+	return &http.Client{Transport: &http.Transport{DialContext: dial}}
 }
 
 // write writes a file of the project. REG stands for the registry, BUSYBOX for a

@@ -47,12 +47,12 @@ func TestPullPoliciesDecideWhetherTheRegistryIsAsked(t *testing.T) {
 	f.use("    pull_policy: never\n")
 	f.fails([]string{`services.web.image: image REG/app:1 is not here and its pull policy is "never"`}, "up", "-d")
 	f.use("    pull_policy: missing\n")
-	if asked() == 0 || asked() != 0 {
-		t.Error("policy missing: the registry is asked only while the image is not here")
+	if first, second := asked(), asked(); first == 0 || second != 0 {
+		t.Errorf("policy missing: %d and %d requests: the registry is asked only while the image is not here", first, second)
 	}
 	f.use("    pull_policy: always\n")
-	if asked() == 0 || asked() == 0 {
-		t.Error("policy always: the registry is asked each time")
+	if first, second := asked(), asked(); first == 0 || second == 0 {
+		t.Errorf("policy always: %d and %d requests: the registry is asked each time", first, second)
 	}
 	f.use("    pull_policy: every_1h\n")
 	// The engine has not been told before when the image was pulled.

@@ -73,7 +73,7 @@ func (f *fixture) publishIndex(name, tag string, architectures ...string) {
 func (f *fixture) blob(name, mediaType string, content []byte) descriptor {
 	f.t.Helper()
 	answer := f.ask(http.MethodPost, "http://"+f.registry+"/v2/"+name+"/blobs/uploads/", "", nil)
-	target, err := url.Parse(answer.Header.Get("Location"))
+	target, err := url.Parse(answer.Get("Location"))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -91,8 +91,9 @@ func (f *fixture) manifest(name, tag, mediaType string, document any) descriptor
 	return descriptor{MediaType: mediaType, Digest: digestOf(content), Size: len(content)}
 }
 
-// ask sends a request to the registry, which must take it.
-func (f *fixture) ask(method, address, mediaType string, body []byte) *http.Response {
+// ask sends a request to the registry, which must take it, and returns the
+// answer's header.
+func (f *fixture) ask(method, address, mediaType string, body []byte) http.Header {
 	f.t.Helper()
 	request, err := http.NewRequestWithContext(f.t.Context(), method, address, bytes.NewReader(body))
 	if err != nil {
@@ -106,12 +107,12 @@ func (f *fixture) ask(method, address, mediaType string, body []byte) *http.Resp
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	defer func() { _ = response.Body.Close() }() // only read
 	content, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= 300 {
 		f.t.Fatalf("%s %s: %s %s %v", method, address, response.Status, content, err)
 	}
-	_ = response.Body.Close() // read to its end
-	return response
+	return response.Header
 }
 
 // inRegistry tells whether the registry has the tag.

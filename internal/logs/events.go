@@ -301,7 +301,7 @@ func (w *watcher) lateList() <-chan []engine.Container {
 	out := make(chan []engine.Container, 1)
 	w.group.Go(func() error {
 		if err := sleep(w.ctx, listAgain); err != nil {
-			return nil
+			return nil //nolint:nilerr // following has ended before
 		}
 		list, err := w.list(w.ctx)
 		if err == nil && sleep(w.ctx, eventDelay) == nil {

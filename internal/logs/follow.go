@@ -94,7 +94,7 @@ type watcher struct {
 	settle, stop <-chan struct{}
 
 	group    *errgroup.Group
-	ctx      context.Context // ends with run
+	ctx      context.Context //nolint:containedctx // ends with run, as all the rest here does
 	tracked  map[string]*container
 	verdicts chan verdict
 	changed  chan struct{}
@@ -133,7 +133,7 @@ func (w *watcher) run(parent context.Context) error {
 	w.group, w.ctx = errgroup.WithContext(ctx)
 	w.holding = time.NewTimer(time.Hour)
 	defer w.holding.Stop()
-	err := w.watch()
+	err := w.watch() //nolint:contextcheck // w.ctx comes of ctx
 	cancel()
 	if readErr := w.group.Wait(); readErr != nil && !errors.Is(readErr, context.Canceled) && !errors.Is(readErr, errSink) {
 		err = readErr

@@ -7,7 +7,7 @@ import (
 
 // merge gives out the lines of several logs by time. It holds one batch of
 // each at a time.
-func merge(ctx context.Context, logs []*pastLog, out *output) error {
+func merge(ctx context.Context, logs []*pastLog) error {
 	heads := make(lineHeap, 0, len(logs))
 	for _, l := range logs {
 		if l.advance(ctx) {
@@ -41,7 +41,9 @@ func (h lineHeap) Less(i, j int) bool {
 }
 
 // Push and Pop are container/heap's.
-func (h *lineHeap) Push(x any) { *h = append(*h, x.(*pastLog)) }
+func (h *lineHeap) Push(x any) {
+	*h = append(*h, x.(*pastLog)) //nolint:errcheck // container/heap pushes what it was given
+}
 
 func (h *lineHeap) Pop() any {
 	old := *h

@@ -50,7 +50,7 @@ func Print(ctx context.Context, r Reader, containers []engine.Container, options
 		}
 		group.Go(func() error { return logs[i].read(ctx) })
 	}
-	mergeErr := merge(ctx, logs, out)
+	mergeErr := merge(ctx, logs)
 	cancel()
 	readErr := group.Wait()
 	if readErr == nil || errors.Is(readErr, context.Canceled) {

@@ -134,7 +134,7 @@ func TestASinkThatFailsEndsPrintingWithItsError(t *testing.T) {
 	list, _ := f.Containers(t.Context(), engine.ContainerFilter{})
 	gone := errors.New("gone")
 	for _, sink := range []logs.Sink{failingSink{line: gone}, failingSink{flush: gone}} {
-		if err := logs.Print(t.Context(), f, list, logs.Options{}, sink); err != gone {
+		if err := logs.Print(t.Context(), f, list, logs.Options{}, sink); !errors.Is(err, gone) {
 			t.Error(err)
 		}
 	}

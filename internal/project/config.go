@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/distribution/reference"
@@ -162,17 +163,9 @@ func rawConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) {
 		}
 	}
 	if f.LockImageDigests {
-		for key := range model {
-			if key != "services" {
-				delete(model, key)
-			}
-		}
+		keepOnly(model, "services")
 		for _, service := range mapsOf(model["services"]) {
-			for key := range service {
-				if key != "image" {
-					delete(service, key)
-				}
-			}
+			keepOnly(service, "image")
 		}
 	}
 	if f.Format == "json" {
@@ -183,6 +176,11 @@ func rawConfig(ctx context.Context, s *session, f ConfigFlags) ([]byte, error) {
 		return nil, err
 	}
 	return styled(text, yamlIndent, lineWidth)
+}
+
+// keepOnly takes every other key out of a mapping.
+func keepOnly(m map[string]any, key string) {
+	maps.DeleteFunc(m, func(k string, _ any) bool { return k != key })
 }
 
 // mapsOf returns the mappings in a mapping by name.

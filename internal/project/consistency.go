@@ -205,11 +205,9 @@ func checkReferences(p *types.Project, name string, c types.ServiceConfig) probl
 			return found
 		}
 	}
-	if c.Build != nil {
-		for _, v := range c.Build.Secrets {
-			if _, ok := p.Secrets[v.Source]; !ok {
-				return undefined("build secret", "secrets", v.Source, keys(p.Secrets), "build", "secrets")
-			}
+	for _, v := range buildSecrets(c) {
+		if _, ok := p.Secrets[v.Source]; !ok {
+			return undefined("build secret", "secrets", v.Source, keys(p.Secrets), "build", "secrets")
 		}
 	}
 	for _, v := range c.Configs {
@@ -228,6 +226,13 @@ func checkReferences(p *types.Project, name string, c types.ServiceConfig) probl
 		}
 	}
 	return problem{}
+}
+
+func buildSecrets(c types.ServiceConfig) []types.ServiceSecretConfig {
+	if c.Build == nil {
+		return nil
+	}
+	return c.Build.Secrets
 }
 
 // checkScale checks the number of replicas, and gives scale to deploy.replicas.

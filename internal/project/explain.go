@@ -223,7 +223,7 @@ func (s *session) envError(text string) *Error {
 	}
 	data, err := readBounded(m[1], maxEnvFile)
 	if err != nil {
-		return nil
+		return nil //nolint:nilerr // the text that is being explained stays
 	}
 	cause := errors.New(m[2])
 	if quoted, ok := strings.CutPrefix(m[2], "Invalid template: "); ok {

@@ -110,60 +110,73 @@ func (s *sources) references(src *source, dir string, include bool, expand func(
 			refs = append(refs, s.includes(child(top, "include"), dir, expand)...)
 		}
 		for _, section := range []string{"services", "jobs"} {
-			services := child(top, section)
-			if services == nil || services.Kind != yaml.MappingNode {
-				continue
-			}
-			for i := 1; i < len(services.Content); i += 2 {
-				file := child(child(services.Content[i], "extends"), "file")
-				if file == nil || file.Value == "" {
-					continue
-				}
-				if name := expand(file.Value); !s.remote(name) {
-					path := absFrom(dir, name)
-					refs = append(refs, referral{file: path, dir: filepath.Dir(path)})
-				}
-			}
+			refs = append(refs, s.extended(child(top, section), dir, expand)...)
 		}
 	}
 	return refs
 }
 
-// includes lists the files of an include section: strings, or mappings with path (a
-// string or a list) and project_directory.
+// extended lists the files whose services those of a section extend.
+func (s *sources) extended(services *yaml.Node, dir string, expand func(string) string) []referral {
+	if services == nil || services.Kind != yaml.MappingNode {
+		return nil
+	}
+	var refs []referral
+	for i := 1; i < len(services.Content); i += 2 {
+		file := child(child(services.Content[i], "extends"), "file")
+		if file == nil || file.Value == "" {
+			continue
+		}
+		if name := expand(file.Value); !s.remote(name) {
+			path := absFrom(dir, name)
+			refs = append(refs, referral{file: path, dir: filepath.Dir(path)})
+		}
+	}
+	return refs
+}
+
+// includes lists the files of an include section.
 func (s *sources) includes(section *yaml.Node, dir string, expand func(string) string) []referral {
 	if section == nil || section.Kind != yaml.SequenceNode {
 		return nil
 	}
 	var refs []referral
 	for _, item := range section.Content {
-		item = deref(item)
-		paths, base := item, ""
-		var envs []string
-		if item.Kind == yaml.MappingNode {
-			paths = child(item, "path")
-			if d := child(item, "project_directory"); d != nil && d.Value != "" {
-				base = absFrom(dir, expand(d.Value))
-			}
-			for _, name := range scalars(child(item, "env_file")) {
-				envs = append(envs, absFrom(dir, expand(name)))
-			}
+		refs = append(refs, s.included(deref(item), dir, expand)...)
+	}
+	return refs
+}
+
+// included lists the files of one include: a string, or a mapping with path (a string or
+// a list) and project_directory. The first file gives the folder and the env file that
+// are not written.
+func (s *sources) included(item *yaml.Node, dir string, expand func(string) string) []referral {
+	paths, base := item, ""
+	var envs []string
+	if item.Kind == yaml.MappingNode {
+		paths = child(item, "path")
+		if d := child(item, "project_directory"); d != nil && d.Value != "" {
+			base = absFrom(dir, expand(d.Value))
 		}
-		for _, name := range scalars(paths) {
-			name = expand(name)
-			if name == "" || s.remote(name) {
-				continue
-			}
-			path := absFrom(dir, name)
-			if base == "" {
-				base = filepath.Dir(path)
-			}
-			if len(envs) == 0 {
-				envs = []string{filepath.Join(base, ".env")}
-			}
-			for _, env := range envs {
-				refs = append(refs, referral{file: path, dir: base, include: true, env: env})
-			}
+		for _, name := range scalars(child(item, "env_file")) {
+			envs = append(envs, absFrom(dir, expand(name)))
+		}
+	}
+	var refs []referral
+	for _, name := range scalars(paths) {
+		name = expand(name)
+		if name == "" || s.remote(name) {
+			continue
+		}
+		path := absFrom(dir, name)
+		if base == "" {
+			base = filepath.Dir(path)
+		}
+		if len(envs) == 0 {
+			envs = []string{filepath.Join(base, ".env")}
+		}
+		for _, env := range envs {
+			refs = append(refs, referral{file: path, dir: base, include: true, env: env})
 		}
 	}
 	return refs

@@ -39,17 +39,11 @@ func (s *sources) mention(path []string) (place, bool) {
 			if n == len(path) {
 				return true
 			}
-			for _, item := range p.children() {
-				node := deref(item.node)
-				if source := child(node, "source"); source != nil {
-					node = source
-				}
-				if node.Kind == yaml.ScalarNode && (node.Value == last || strings.HasPrefix(node.Value, last+":")) {
-					found = item
-					return true
-				}
+			item, ok := p.itemOf(last)
+			if ok {
+				found = item
 			}
-			return false
+			return ok
 		}
 		if p, ok := s.find(accept, path[:n]...); ok {
 			if n < len(path) {
@@ -62,4 +56,19 @@ func (s *sources) mention(path []string) (place, bool) {
 		}
 	}
 	return nearest, nearest.node != nil
+}
+
+// itemOf finds the child that is a name, begins with it and a colon, or has it as its
+// source.
+func (at place) itemOf(name string) (place, bool) {
+	for _, item := range at.children() {
+		node := deref(item.node)
+		if source := child(node, "source"); source != nil {
+			node = source
+		}
+		if node.Kind == yaml.ScalarNode && (node.Value == name || strings.HasPrefix(node.Value, name+":")) {
+			return item, true
+		}
+	}
+	return place{}, false
 }

@@ -158,12 +158,12 @@ func (m *matcher) incomplete(at place, choices []map[string]any) bool {
 		if choice["type"] != "object" {
 			continue
 		}
-		required, _ := choice["required"].([]any)
-		at := slices.IndexFunc(required, func(name any) bool { return child(at.node, name.(string)) == nil })
+		required := texts(choice["required"])
+		at := slices.IndexFunc(required, func(name string) bool { return child(at.node, name) == nil })
 		if at < 0 {
 			return false
 		}
-		lacks = required[at].(string)
+		lacks = required[at]
 	}
 	if lacks == "" {
 		return false
@@ -235,6 +235,18 @@ func (m *matcher) wanted(path []string, choices []map[string]any) []string {
 	return kinds(choices)
 }
 
+// texts returns the strings of a list in the schema.
+func texts(list any) []string {
+	all, _ := list.([]any)
+	out := make([]string, 0, len(all))
+	for _, each := range all {
+		if text, ok := each.(string); ok {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // kinds is the union of what alternatives allow, nil when that is anything.
 func kinds(choices []map[string]any) []string {
 	seen := map[string]bool{}
@@ -243,8 +255,8 @@ func kinds(choices []map[string]any) []string {
 		case string:
 			seen[t] = true
 		case []any:
-			for _, each := range t {
-				seen[each.(string)] = true
+			for _, each := range texts(t) {
+				seen[each] = true
 			}
 		default:
 			return nil

@@ -129,7 +129,7 @@ func speaksPlain(ctx context.Context, transport *http.Transport, domain string) 
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return true, nil //nolint:nilerr // then plain HTTP is tried, and its error is told
+		return true, nil // then plain HTTP is tried, and its error is told
 	}
 	return false, response.Body.Close()
 }

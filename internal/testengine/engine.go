@@ -46,7 +46,7 @@ type Engine struct {
 }
 
 // connected looks for the engine once per test process.
-var connected = sync.OnceValues(Find)
+var connected = sync.OnceValues(func() (Engine, error) { return Find(context.Background()) })
 
 // Require returns the engine that this machine offers. Where there is none
 // the test is skipped by name and reason, or failed if an engine is required
@@ -94,7 +94,7 @@ func versionNumber(version string) int {
 }
 
 // connect asks the engine at host who it is.
-func connect(host string) (Engine, error) {
+func connect(ctx context.Context, host string) (Engine, error) {
 	engine := Engine{Host: host}
 	switch scheme, address, _ := strings.Cut(host, "://"); scheme {
 	case "unix":
@@ -104,7 +104,7 @@ func connect(host string) (Engine, error) {
 	default:
 		return Engine{}, errors.New("tests reach engines over unix:// and tcp:// only")
 	}
-	return engine, engine.describe()
+	return engine, engine.describe(ctx)
 }
 
 // unixClient returns a client whose every connection goes to the socket.
@@ -117,10 +117,10 @@ func unixClient(socket string) *http.Client {
 }
 
 // describe fills in what the engine says about itself.
-func (e *Engine) describe() error {
-	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+func (e *Engine) describe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	var version struct{ Version, ApiVersion, Os, Arch string }
+	var version struct{ Version, APIVersion, OS, Arch string }
 	if err := e.do(ctx, http.MethodGet, "/version", nil, &version); err != nil {
 		return err
 	}
@@ -128,8 +128,8 @@ func (e *Engine) describe() error {
 	if err := e.do(ctx, http.MethodGet, "/info", nil, &info); err != nil {
 		return err
 	}
-	e.APIVersion, e.Version = version.ApiVersion, version.Version
-	e.OS, e.Arch = version.Os, version.Arch
+	e.APIVersion, e.Version = version.APIVersion, version.Version
+	e.OS, e.Arch = version.OS, version.Arch
 	e.ID, e.CgroupVersion = info.ID, info.CgroupVersion
 	return nil
 }

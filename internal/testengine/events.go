@@ -59,21 +59,22 @@ func (e *Engine) Watch(ctx context.Context, label string) (*Watch, error) {
 		cancel()
 		return nil, err
 	}
-	response, err := e.client.Do(request)
+	response, err := e.client.Do(request) //nolint:bodyclose // closed where it is read to its end
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	watch := &Watch{cancel: cancel, done: make(chan struct{})}
-	go watch.collect(response)
+	go func() {
+		defer close(watch.done)
+		defer func() { _ = response.Body.Close() }() // it has been cut
+		watch.collect(json.NewDecoder(response.Body))
+	}()
 	return watch, nil
 }
 
 // collect reads until the stream is cut, which is how it ends.
-func (w *Watch) collect(response *http.Response) {
-	defer close(w.done)
-	defer func() { _ = response.Body.Close() }()
-	decoder := json.NewDecoder(response.Body)
+func (w *Watch) collect(decoder *json.Decoder) {
 	for {
 		var read struct {
 			Type, Action string

@@ -2,6 +2,7 @@ package testengine
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,10 +15,10 @@ import (
 // Find asks, in this order, DOCKER_HOST alone if it is set; else the Docker
 // context in use, the system's socket, and those of rootless Docker and Docker
 // Desktop. The error names each address and what went wrong there.
-func Find() (Engine, error) {
+func Find(ctx context.Context) (Engine, error) {
 	var refusals []error
 	for _, host := range candidates() {
-		engine, err := connect(host)
+		engine, err := connect(ctx, host)
 		if err == nil {
 			return engine, nil
 		}

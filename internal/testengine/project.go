@@ -63,7 +63,7 @@ func projectName(test string) string {
 // project's label, running or not. What is gone already is no error.
 func (e *Engine) RemoveProject(ctx context.Context, project string) error {
 	query := "?" + labelQuery(projectLabel+"="+project)
-	var containers, networks []struct{ Id string }
+	var containers, networks []struct{ ID string }
 	var volumes struct{ Volumes []struct{ Name string } }
 	err := errors.Join(
 		e.do(ctx, http.MethodGet, "/containers/json"+query, nil, &containers),
@@ -71,10 +71,10 @@ func (e *Engine) RemoveProject(ctx context.Context, project string) error {
 		e.do(ctx, http.MethodGet, "/volumes"+query, nil, &volumes),
 	)
 	for _, container := range containers {
-		err = errors.Join(err, e.remove(ctx, "/containers/"+container.Id+"?force=1&v=1"))
+		err = errors.Join(err, e.remove(ctx, "/containers/"+container.ID+"?force=1&v=1"))
 	}
 	for _, network := range networks {
-		err = errors.Join(err, e.remove(ctx, "/networks/"+network.Id))
+		err = errors.Join(err, e.remove(ctx, "/networks/"+network.ID))
 	}
 	for _, volume := range volumes.Volumes {
 		err = errors.Join(err, e.remove(ctx, "/volumes/"+url.PathEscape(volume.Name)+"?force=1"))

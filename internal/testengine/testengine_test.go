@@ -105,7 +105,7 @@ func TestAPIVersionsCompareByNumberAndNotByLetter(t *testing.T) {
 
 func TestAnUnreachableEngineIsNamedInTheError(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-	_, err := Find()
+	_, err := Find(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "unix:///nonexistent/docker.sock") {
 		t.Errorf("error %v does not name the socket", err)
 	}
@@ -127,9 +127,9 @@ func TestADynamicProgramIsNoBusyboxForAnImage(t *testing.T) {
 // imageID is the identity of the image behind a name.
 func imageID(t *testing.T, ref string) string {
 	t.Helper()
-	var image struct{ Id string }
+	var image struct{ ID string }
 	Get(t, "/images/"+ref+"/json", &image)
-	return image.Id
+	return image.ID
 }
 
 // started reports whether a container's start is among the events.

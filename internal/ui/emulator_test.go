@@ -17,6 +17,7 @@ type emulator struct {
 }
 
 func newEmulator(t *testing.T, width, height int) *emulator {
+	t.Helper()
 	return &emulator{t: t, width: width, height: height, lines: [][]rune{nil}}
 }
 

@@ -9,12 +9,12 @@ import (
 )
 
 // foregroundView is a live view on an emulated terminal.
-func foregroundView(t *testing.T) (*live, *emulator, *recorder, Terminal) {
+func foregroundView(t *testing.T) (*live, *emulator, *recorder) {
+	t.Helper()
 	screen := newEmulator(t, 60, 24)
 	r := newRecorder().asTTY(false)
 	r.Out, r.Err, r.Width = screen, screen, fixed(60)
-	term := r.shareScreen()
-	return newLive(term, ProgressOptions{Title: "up", Foreground: true}), screen, r, term
+	return newLive(r.shareScreen(), ProgressOptions{Title: "up", Foreground: true}), screen, r
 }
 
 // told shows events half a second apart.
@@ -31,7 +31,7 @@ func told(t *testing.T, l *live, r *recorder, events ...event.Event) {
 }
 
 func TestInTheForegroundTheViewEndsWhenAllIsDone(t *testing.T) {
-	l, screen, r, term := foregroundView(t)
+	l, screen, r := foregroundView(t)
 	told(t, l, r, status(event.Network, "n", event.Created), status(event.Container, "a", event.Starting))
 	r.clock.pass(time.Minute)
 	l.tick()
@@ -41,7 +41,7 @@ func TestInTheForegroundTheViewEndsWhenAllIsDone(t *testing.T) {
 	told(t, l, r, status(event.Container, "a", event.Started))
 	r.clock.pass(settleAfter)
 	l.tick()
-	if _, err := term.Out.Write([]byte("a-1  | hello\n")); err != nil {
+	if _, err := l.term.Out.Write([]byte("a-1  | hello\n")); err != nil {
 		t.Fatal(err)
 	}
 	screen.put('^') // what the terminal echoes of Ctrl-C
@@ -68,7 +68,7 @@ func TestInTheForegroundTheViewEndsWhenAllIsDone(t *testing.T) {
 }
 
 func TestAStopDuringTheStartLeavesTheStateOfTheStart(t *testing.T) {
-	l, screen, r, _ := foregroundView(t)
+	l, screen, r := foregroundView(t)
 	p := &Progress{renderer: l, term: r.Terminal}
 	told(t, l, r, status(event.Container, "a", event.Waiting),
 		event.Event{Kind: event.KindNotice, Text: "Watch enabled"},
@@ -90,7 +90,7 @@ func TestAStopDuringTheStartLeavesTheStateOfTheStart(t *testing.T) {
 }
 
 func TestAStopThatNobodyAskedForHasAViewOfItsOwn(t *testing.T) {
-	l, screen, r, _ := foregroundView(t)
+	l, screen, r := foregroundView(t)
 	told(t, l, r, status(event.Network, "n", event.Created), status(event.Container, "b", event.Waiting), status(event.Container, "a", event.Started),
 		event.Event{Kind: event.KindNotice, Text: "Aborting on container exit..."}, status(event.Container, "a", event.Stopping),
 		status(event.Container, "a", event.Stopped))
@@ -104,7 +104,7 @@ func TestAStopThatNobodyAskedForHasAViewOfItsOwn(t *testing.T) {
 }
 
 func TestAViewDoesNotEndWhileSomebodyElseHasTheTerminal(t *testing.T) {
-	l, _, r, _ := foregroundView(t)
+	l, _, r := foregroundView(t)
 	resume := l.screen.suspend()
 	told(t, l, r, status(event.Container, "a", event.Started), event.Event{Kind: event.KindNotice, Text: "x"}, event.Event{Kind: event.KindSummary})
 	if len(l.rows) != 1 {

@@ -243,7 +243,7 @@ func (t *tree) look(name string, ev fsnotify.Event) error {
 	info, err := os.Lstat(name)
 	if err != nil {
 		t.forget(name)
-		return nil
+		return nil //nolint:nilerr // it has gone
 	}
 	return t.update(name, info, ev.Op == fsnotify.Chmod)
 }
@@ -288,7 +288,7 @@ func (t *tree) compare(name string) error {
 	info, err := os.Lstat(name)
 	if err != nil {
 		t.forget(name)
-		return nil
+		return nil //nolint:nilerr // it has gone
 	}
 	if err := t.update(name, info, true); err != nil || !info.IsDir() || t.folders[name] == nil {
 		return err

@@ -97,7 +97,7 @@ func TestWalkSkipsDependentsOfAFailureAndNamesTheRootCause(t *testing.T) {
 			}
 			return nil
 		})
-		if out["db"].Err != boom || out["web"].State != graph.Skipped || out["web"].Cause != "db" {
+		if !errors.Is(out["db"].Err, boom) || out["web"].State != graph.Skipped || out["web"].Cause != "db" {
 			t.Fatalf("got %v", out)
 		}
 		if ran := out["other"].State == graph.Done; ran != keep {

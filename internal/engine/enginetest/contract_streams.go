@@ -191,7 +191,7 @@ func attachedSeesAll(s *subject) {
 	spec := s.spec("a", "echo ready; cat; echo bye >&2")
 	spec.Interactive = true
 	id := s.create(spec)
-	in, type_ := io.Pipe()
+	in, typing := io.Pipe()
 	var out, errout bytes.Buffer
 	ended := make(chan error, 1)
 	go func() {
@@ -200,9 +200,9 @@ func attachedSeesAll(s *subject) {
 	}()
 	time.Sleep(settle) // let the attachment stand before the first line
 	s.fine(s.e.StartContainer(s.Context(), id))
-	_, err := type_.Write([]byte("typed\n"))
+	_, err := typing.Write([]byte("typed\n"))
 	s.fine(err)
-	s.fine(type_.Close())
+	s.fine(typing.Close())
 	select {
 	case err := <-ended:
 		s.fine(err)

@@ -227,7 +227,7 @@ func (e *Engine) open(ctx context.Context, r request) (*Call, error) {
 // finish ends a request that open began, with its answer or what became of it.
 // IDs in it are short, as the adapter makes them.
 func (e *Engine) finish(c *Call, err error) error {
-	if refused, ok := err.(*engine.Error); ok {
+	if refused, ok := err.(*engine.Error); ok { //nolint:errorlint // what wraps it would be lost
 		short := *refused
 		short.Name, short.Text = engine.ShortIDs(short.Name), engine.ShortIDs(short.Text)
 		if strings.Contains(short.Op, "volume") {

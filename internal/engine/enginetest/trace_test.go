@@ -184,7 +184,7 @@ func TestIDsDependOnTheSeedAlone(t *testing.T) {
 		defer func() { _ = e.Close() }()
 		return started(t, e, spec("a"))
 	}
-	if id("x") != id("x") || id("x") == id("y") || len(id("x")) != 64 {
-		t.Errorf("got %s, %s, %s", id("x"), id("x"), id("y"))
+	if first, again, other := id("x"), id("x"), id("y"); first != again || first == other || len(first) != 64 {
+		t.Errorf("got %s, %s, %s", first, again, other)
 	}
 }

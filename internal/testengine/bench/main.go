@@ -44,7 +44,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := testengine.Find()
+	engine, err := testengine.Find(ctx)
 	if err != nil {
 		return fmt.Errorf("no engine answers: %w", err)
 	}

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the entrypoint of the official image does, in short: make the cluster
 # once, in the volume, and run the server as somebody who is not root.
+# shellcheck disable=SC2016 # the shell of the other user expands them
 set -e
 as() { su tester -s /bin/sh -c 'exec "$0" "$@"' -- "$@"; }
 chmod 1777 /var/run/postgresql

@@ -161,7 +161,7 @@ type run struct {
 	opt Options
 	now func() time.Time
 
-	waitCtx     context.Context
+	waitCtx     context.Context //nolint:containedctx // ends with Run, as all the rest here does
 	stopWaiting context.CancelCauseFunc
 	watch       *watch
 
@@ -212,7 +212,7 @@ func (r *run) mustFinish(id string) bool {
 }
 
 // node carries out one node and tells of it.
-func (r *run) node(ctx context.Context, id string, n *plan.Node) error {
+func (r *run) node(ctx context.Context, _ string, n *plan.Node) error {
 	if n.Committing {
 		r.mu.Lock()
 		r.begun[n.Unit] = true
@@ -272,7 +272,7 @@ func inService(n *plan.Node, err error) error {
 
 // named puts a container's name into a refusal in the place of its ID.
 func named(err error, name, id string) error {
-	refused, ok := err.(*engine.Error)
+	refused, ok := err.(*engine.Error) //nolint:errorlint // what wraps it would be lost
 	if !ok || id == "" {
 		return err
 	}
@@ -286,7 +286,7 @@ func named(err error, name, id string) error {
 // reason is what a status line adds to the resource and the word Error: the
 // engine's words without what was asked of whom. The run's error has it all.
 func reason(err error) string {
-	if refused, ok := err.(*engine.Error); ok {
+	if refused, ok := err.(*engine.Error); ok { //nolint:errorlint // what wraps it says more
 		return refused.Text
 	}
 	return err.Error()

@@ -57,13 +57,13 @@ const incomplete = "didn't complete successfully: "
 
 // failure makes the error of a container that does not meet the condition; for
 // an optional dependency it is only a warning.
-func (w *waiting) failure(i int, l life, reason string) error {
+func (w *waiting) failure(ctx context.Context, i int, l life, reason string) error {
 	ref := w.op.Containers[i]
 	if w.op.Optional {
 		w.r.warn(ref.Service, fmt.Sprintf("optional dependency %s: container %s %s", ref.Service, ref.Name, reason))
 		return nil
 	}
-	e := w.report(i, l, reason)
+	e := w.report(ctx, i, l, reason)
 	w.r.tell(ref, event.Error, event.Failed, nil)
 	return e
 }
@@ -78,13 +78,13 @@ func (w *waiting) ended(ctx context.Context, err error) error {
 	case !errors.Is(cause, errWaitTimeout):
 		return ctx.Err()
 	}
-	return w.timedOut()
+	return w.timedOut(ctx)
 }
 
 // timedOut names every container that is not ready. Those that are as they should
 // be, only not for long, were denied nothing but time: they are ready.
-func (w *waiting) timedOut() error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
+func (w *waiting) timedOut(ended context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), reportLimit)
 	defer cancel()
 	w.over = true
 	if !w.prepared {
@@ -105,7 +105,7 @@ func (w *waiting) timedOut() error {
 		if err != nil || j != failed {
 			reason = "is not " + string(w.op.Condition) + " after " + w.r.opt.WaitTimeout.String() + w.standing(i, lives[i])
 		}
-		e := w.report(i, lives[i], reason)
+		e := w.report(ended, i, lives[i], reason)
 		if first == nil {
 			first = e
 		} else {
@@ -134,8 +134,8 @@ func (w *waiting) standing(i int, l life) string {
 
 // report gathers what shows why a container failed. What cannot be had is left
 // out: the failure itself must reach the user.
-func (w *waiting) report(i int, l life, reason string) *WaitError {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.r.waitCtx), reportLimit)
+func (w *waiting) report(ctx context.Context, i int, l life, reason string) *WaitError {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportLimit)
 	defer cancel()
 	ref := w.op.Containers[i]
 	e := &WaitError{Service: ref.Service, Container: ref.Name, Reason: reason, Dependency: w.op.Condition != plan.Ready && w.op.Update == nil && !w.op.OneOff}

@@ -38,7 +38,7 @@ func (r *run) carried(ctx context.Context, committing bool, id string, timeout *
 	defer cancel(nil)
 	if !committing {
 		defer context.AfterFunc(ctx, func() {
-			if context.Cause(ctx) == context.Canceled {
+			if context.Cause(ctx) == context.Canceled { //nolint:errorlint // one that wraps it is a cause
 				cancel(context.Canceled)
 			}
 		})()

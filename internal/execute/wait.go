@@ -80,11 +80,9 @@ func (r *run) wait(op plan.Wait) error {
 		return w.ended(ctx, err)
 	}
 	for {
-		err := w.once(ctx)
-		if err == errGoOn {
-			continue
+		if err := w.once(ctx); !errors.Is(err, errGoOn) {
+			return err
 		}
-		return err
 	}
 }
 
@@ -103,10 +101,10 @@ func (w *waiting) once(ctx context.Context) error {
 		if err != nil {
 			return w.ended(ctx, err)
 		}
-		switch {
-		case j == failed:
-			return w.failure(i, lives[i], reason)
-		case j == met:
+		switch j {
+		case failed:
+			return w.failure(ctx, i, lives[i], reason)
+		case met:
 			w.tellMet(i, lives[i])
 		default:
 			all = false

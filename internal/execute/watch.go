@@ -242,22 +242,8 @@ func (w *watch) sync(ctx context.Context) error {
 	seen := map[string]bool{}
 	for _, c := range list {
 		seen[c.ID] = true
-		l := w.life(c.ID)
-		if l.heard.After(asked) {
-			continue // the event is newer than the list
-		}
-		running := c.State == engine.Running || c.State == engine.Paused
-		if l.known && l.settled() && l.running == running && (l.health == c.Health || c.Health == engine.Starting) {
-			continue
-		}
-		if !l.settled() && l.wanted > 0 && c.State == engine.Created {
-			continue // its start is still under way
-		}
-		l.known, l.running = true, running
-		l.exited = c.State == engine.Exited || c.State == engine.Dead || c.State == engine.Restarting
-		l.code, l.health = c.ExitCode, c.Health
-		if l.starts < l.wanted && (running || l.exited) && w.synced {
-			l.starts = l.wanted
+		if l := w.life(c.ID); !l.heard.After(asked) { // else an event is newer than the list
+			l.listed(c, w.synced)
 		}
 	}
 	for id, l := range w.lives {
@@ -268,6 +254,24 @@ func (w *watch) sync(ctx context.Context) error {
 	w.synced, w.asked = true, asked
 	w.broadcast()
 	return nil
+}
+
+// listed takes over what a list says of a container. again says that it is not the
+// first one.
+func (l *life) listed(c engine.Container, again bool) {
+	running := c.State == engine.Running || c.State == engine.Paused
+	if l.known && l.settled() && l.running == running && (l.health == c.Health || c.Health == engine.Starting) {
+		return
+	}
+	if !l.settled() && l.wanted > 0 && c.State == engine.Created {
+		return // its start is still under way
+	}
+	l.known, l.running = true, running
+	l.exited = c.State == engine.Exited || c.State == engine.Dead || c.State == engine.Restarting
+	l.code, l.health = c.ExitCode, c.Health
+	if l.starts < l.wanted && (running || l.exited) && again {
+		l.starts = l.wanted
+	}
 }
 
 // look returns a copy of what is known of a container, and the channel that is

@@ -86,7 +86,7 @@ func TestARefusedStartKeepsItsWordsOnOneLine(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		var refused *engine.Error
-		if !errors.As(err, &refused) || refused.Kind != kind {
+		if !errors.As(err, &refused) || refused.Kind != kind { //nolint:errorlint // no kind that wraps it
 			t.Errorf("%q: kind %v", text, refused.Kind)
 		}
 	}
@@ -110,7 +110,7 @@ func TestRefusalsThatCallForDifferentStepsHaveKindsOfTheirOwn(t *testing.T) {
 		_, e := newWire(t, "1.41", map[string]http.HandlerFunc{"DELETE /containers/" + id: refusal(test.status, test.text)})
 		err := e.RemoveContainer(t.Context(), id, engine.RemoveOptions{})
 		var refused *engine.Error
-		if !errors.As(err, &refused) || refused.Kind != test.kind {
+		if !errors.As(err, &refused) || refused.Kind != test.kind { //nolint:errorlint // no kind that wraps it
 			t.Errorf("%q: %v", test.text, err)
 		}
 		if test.status == 409 && !errors.Is(err, engine.ErrConflict) {
@@ -224,7 +224,7 @@ func TestAnEventKeepsTheEnginesWords(t *testing.T) {
 
 func stream(after func(*http.Request), lines ...string) http.HandlerFunc {
 	return func(answer http.ResponseWriter, request *http.Request) {
-		answer.WriteHeader(200)
+		answer.WriteHeader(http.StatusOK)
 		for _, line := range lines {
 			_, _ = io.WriteString(answer, line+"\n")
 		}

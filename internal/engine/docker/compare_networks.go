@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -24,14 +25,7 @@ func (c *comparison) networks() {
 		}
 		return
 	}
-	remaining := map[string]*network.EndpointSettings{}
-	if got.NetworkSettings != nil {
-		for name, endpoint := range got.NetworkSettings.Networks {
-			if endpoint != nil {
-				remaining[name] = endpoint
-			}
-		}
-	}
+	remaining := joined(got.NetworkSettings)
 	for _, want := range c.spec.Networks {
 		name := want.Network
 		for known, endpoint := range remaining {
@@ -54,6 +48,19 @@ func (c *comparison) networks() {
 	for _, name := range sortedKeys(remaining) {
 		c.differ("networks."+name, "joined", "")
 	}
+}
+
+// joined are the networks that a container is on, by name.
+func joined(settings *container.NetworkSettings) map[string]*network.EndpointSettings {
+	out := map[string]*network.EndpointSettings{}
+	if settings != nil {
+		for name, endpoint := range settings.Networks {
+			if endpoint != nil {
+				out[name] = endpoint
+			}
+		}
+	}
+	return out
 }
 
 // networkMode makes the names of the default network comparable.

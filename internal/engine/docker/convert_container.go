@@ -66,7 +66,9 @@ func newCreateRequest(spec engine.ContainerSpec, around surroundings) (createReq
 		return createRequest{}, err
 	}
 	result.host.PortBindings = bindings
-	result.host.NetworkMode, result.networking, result.later, err = newNetworking(spec, around.api)
+	atOnce, later := divideNetworks(spec.Networks, around.api)
+	result.later = later
+	result.host.NetworkMode, result.networking, err = newNetworking(spec, atOnce, around.api)
 	if err != nil {
 		return createRequest{}, err
 	}

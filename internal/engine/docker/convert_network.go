@@ -13,22 +13,25 @@ import (
 // the container (Docker 28.1, API 1.49).
 const interfaceOption = "com.docker.network.endpoint.ifname"
 
-// newNetworking gives the network mode, the endpoints of the create request,
-// and the endpoints to join afterwards: an engine before API 1.44 takes one.
-func newNetworking(spec engine.ContainerSpec, api string) (container.NetworkMode, *network.NetworkingConfig, []engine.Endpoint, error) {
-	if len(spec.Networks) == 0 {
-		mode, config, err := newNetworkMode(spec, api)
-		return mode, config, nil, err
+// divideNetworks gives the endpoints of the create request and those to join
+// afterwards: an engine before API 1.44 takes one.
+func divideNetworks(all []engine.Endpoint, api string) (atOnce, later []engine.Endpoint) {
+	if len(all) > 0 && olderThan(api, "1.44") {
+		return all[:1], all[1:]
 	}
-	atOnce, later := spec.Networks, []engine.Endpoint(nil)
-	if olderThan(api, "1.44") {
-		atOnce, later = spec.Networks[:1], spec.Networks[1:]
+	return all, nil
+}
+
+// newNetworking gives the network mode and the endpoints of the create request.
+func newNetworking(spec engine.ContainerSpec, atOnce []engine.Endpoint, api string) (container.NetworkMode, *network.NetworkingConfig, error) {
+	if len(atOnce) == 0 {
+		return newNetworkMode(spec, api)
 	}
 	config := &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{}}
 	for _, endpoint := range atOnce {
 		config.EndpointsConfig[endpoint.Network] = newEndpoint(endpoint, api)
 	}
-	return container.NetworkMode(spec.Networks[0].Network), config, later, nil
+	return container.NetworkMode(atOnce[0].Network), config, nil
 }
 
 // newNetworkMode is network_mode: the engine's own bridge is the only one of

@@ -43,7 +43,7 @@ func (e *Engine) fail(ctx context.Context, op, name string, err error) error {
 	result := &engine.Error{Op: op, Name: name, Text: oneLine(err)}
 	switch {
 	case strings.Contains(result.Text, "unable to upgrade to"):
-		result.Kind, result.Text = upgradeRefusal(result.Text)
+		result.Text, result.Kind = upgradeRefusal(result.Text)
 	case isBroken(err) && e.dialFailure.Load() == nil:
 		result.Kind, result.Text = engine.ErrUnreachable, e.broke(err)
 	case notAnEngine(err) != "" && wrongTLS(err) == "":
@@ -81,14 +81,14 @@ func shortName(op, name string) string {
 
 // upgradeRefusal explains a refused attach: the client library throws the
 // engine's words away and keeps the status.
-func upgradeRefusal(text string) (error, string) {
+func upgradeRefusal(text string) (words string, kind error) {
 	switch {
 	case strings.HasSuffix(text, "404"):
-		return engine.ErrNotFound, "no such container"
+		return "no such container", engine.ErrNotFound
 	case strings.HasSuffix(text, "409"):
-		return engine.ErrConflict, "it is paused, restarting or not running"
+		return "it is paused, restarting or not running", engine.ErrConflict
 	}
-	return nil, text
+	return text, nil
 }
 
 // unreachable says which engine does not answer, why, and what to do.

@@ -53,18 +53,18 @@ func (e *Engine) Events(ctx context.Context, filter engine.EventFilter) (engine.
 			end = nil
 		}
 		if end != nil {
-			end = e.streamEnded(op, end)
+			end = e.streamEnded(ctx, op, end)
 		}
 	}()
 	return engine.EventStream{C: out, Err: func() error { return end }}, nil
 }
 
 // streamEnded is the error for an event stream that ends by itself.
-func (e *Engine) streamEnded(op string, err error) error {
+func (e *Engine) streamEnded(ctx context.Context, op string, err error) error {
 	if isBroken(err) { // in whatever state the last attempt to connect was
 		return &engine.Error{Op: op, Kind: engine.ErrUnreachable, Text: e.broke(err)}
 	}
-	return e.fail(context.Background(), op, "", err)
+	return e.fail(context.WithoutCancel(ctx), op, "", err)
 }
 
 // endedStream is a stream without events.

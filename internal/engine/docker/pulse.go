@@ -56,7 +56,7 @@ func (p *pulse) watch(dial dialFunc) dialFunc {
 		if err != nil {
 			return nil, err
 		}
-		return p.add(conn), nil
+		return p.add(conn), nil //nolint:contextcheck // the pulse is that of all connections
 	}
 }
 

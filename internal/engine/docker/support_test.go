@@ -39,12 +39,12 @@ func TestTheEngineShowsWhatTheFileAsks(t *testing.T) {
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
 			t.Parallel()
-			showSupport(t, filepath.Base(file))
+			testSupport(t, filepath.Base(file))
 		})
 	}
 }
 
-func showSupport(t *testing.T, name string) {
+func testSupport(t *testing.T, name string) {
 	e := realEngine(t)
 	loaded, err := loadSupport(t, name, supportEdit{})
 	if err != nil {

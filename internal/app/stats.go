@@ -121,8 +121,7 @@ func (m *measuring) live(ctx context.Context, found *existing, list []engine.Con
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
-	project := found.state.Project
-	events, err := m.app.engine.Events(streaming, engine.EventFilter{Project: project, Kinds: []string{"container"}})
+	events, err := m.app.engine.Events(streaming, engine.EventFilter{Project: found.state.Project, Kinds: []string{"container"}})
 	if err != nil {
 		return err
 	}
@@ -147,18 +146,29 @@ func (m *measuring) live(ctx context.Context, found *existing, list []engine.Con
 		}
 		if changed {
 			changed = false
-			if found.state, err = actual.Read(ctx, m.app.engine, actual.Query{Project: project}); err != nil {
+			if err := m.look(streaming, &running, found); err != nil {
 				return err
 			}
-			if list, err = found.all(nil); err != nil {
-				return err
-			}
-			m.follow(streaming, &running, list)
 		}
 		if err := each(m.table()); err != nil {
 			return err
 		}
 	}
+}
+
+// look reads again which containers there are, and follows those.
+func (m *measuring) look(ctx context.Context, running *sync.WaitGroup, found *existing) error {
+	state, err := actual.Read(ctx, m.app.engine, actual.Query{Project: found.state.Project})
+	if err != nil {
+		return err
+	}
+	found.state = state
+	list, err := found.all(nil)
+	if err != nil {
+		return err
+	}
+	m.follow(ctx, running, list)
+	return nil
 }
 
 // concerns tells whether an event changes which containers there are to measure.

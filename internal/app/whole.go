@@ -39,7 +39,7 @@ func WriteWhole(path string, mode fs.FileMode, write func(io.Writer) error) erro
 	for _, step := range []func() error{
 		func() error {
 			if statErr != nil {
-				return nil
+				return nil //nolint:nilerr // there is none to be like
 			}
 			return file.Chmod(there.Mode().Perm())
 		},

@@ -96,7 +96,7 @@ func fileOf(ref types.FileReferenceConfig, target string, content []byte) (engin
 
 // digests are the SHA-256 of the contents a service uses, by "configs.<key>"
 // and "secrets.<key>".
-func digests(p *types.Project, config types.ServiceConfig, contents Contents) map[string]string {
+func digests(config types.ServiceConfig, contents Contents) map[string]string {
 	out := map[string]string{}
 	add := func(kind, key string, content []byte, ok bool) {
 		if !ok {

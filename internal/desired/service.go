@@ -38,7 +38,7 @@ func buildService(p *types.Project, config types.ServiceConfig, opt Options) (Se
 		svc.Image, svc.ImageID = id, id
 	}
 	svc.MountedImages = mountedImages(config, opt.Images)
-	svc.Canonical, err = canonical(config, digests(p, config, opt.Contents))
+	svc.Canonical, err = canonical(config, digests(config, opt.Contents))
 	if err != nil {
 		return Service{}, err
 	}

@@ -56,7 +56,7 @@ func TestEveryHistoryConvergesAndLosesNoData(t *testing.T) {
 			t.Run(fmt.Sprintf("from %d by %d", first+shard, shards), func(t *testing.T) {
 				t.Parallel()
 				for seed := first + shard; seed < first+count && !failed.Load(); seed += shards {
-					synctest.Test(t, func(t *testing.T) { history(t, uint64(seed)) })
+					synctest.Test(t, func(t *testing.T) { testHistory(t, uint64(seed)) })
 					if t.Failed() {
 						failed.Store(true)
 						t.Fatalf("replay with BERTH_SEED=%d", seed)
@@ -67,9 +67,9 @@ func TestEveryHistoryConvergesAndLosesNoData(t *testing.T) {
 	})
 }
 
-// history brings a random project up, changes it at random, disturbs the change,
+// testHistory brings a random project up, changes it at random, disturbs the change,
 // and then lets a plain up finish.
-func history(t *testing.T, seed uint64) {
+func testHistory(t *testing.T, seed uint64) {
 	w := world{rand.New(rand.NewPCG(seed, 0))}
 	e := enginetest.New(enginetest.Seed(fmt.Sprint(seed)), enginetest.WithImage("plain"))
 	defer e.Close()

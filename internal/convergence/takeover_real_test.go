@@ -31,7 +31,7 @@ func madeByCompose(p *realProject) string {
 	testengine.Post(t, "/volumes/create", map[string]any{
 		"Name": p.name + "_data", "Labels": with(map[string]string{"com.docker.compose.volume": "data"}),
 	}, nil)
-	var made struct{ Id string }
+	var made struct{ ID string }
 	testengine.Post(t, "/containers/create?name="+p.name+"-web-1", map[string]any{
 		"Image": testengine.BusyboxImage, "Cmd": []string{"sleep", "1000"},
 		"Env": []string{"MODE=one"}, "AttachStdout": true, "AttachStderr": true,
@@ -53,8 +53,8 @@ func madeByCompose(p *realProject) string {
 			p.name + "_default": map[string]any{"Aliases": []string{p.name + "-web-1", "web"}},
 		}},
 	}, &made)
-	testengine.Post(t, "/containers/"+made.Id+"/start", nil, nil)
-	return made.Id
+	testengine.Post(t, "/containers/"+made.ID+"/start", nil, nil)
+	return made.ID
 }
 
 func TestAProjectThatDockerComposeMadeIsTakenOverWithoutRecreation(t *testing.T) {

@@ -16,7 +16,7 @@ func TestAnInterruptedRecreationLeavesEachServiceOldOrNewAndRunning(t *testing.T
 	p.write(threeServices(0))
 	p.up()
 	want := keys(p.containers())
-	for i, moment := range []time.Duration{200, 500, 900, 1300, 1800} {
+	for i, moment := range []int{200, 500, 900, 1300, 1800} {
 		p.write(threeServices(i + 1))
 		cmd := testengine.Command(t, p.dir, p.env, "up", "-d")
 		var stderr strings.Builder
@@ -24,7 +24,7 @@ func TestAnInterruptedRecreationLeavesEachServiceOldOrNewAndRunning(t *testing.T
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(moment * time.Millisecond)
+		time.Sleep(time.Duration(moment) * time.Millisecond)
 		signal := syscall.SIGINT
 		if i%2 == 1 {
 			signal = syscall.SIGTERM

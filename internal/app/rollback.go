@@ -52,7 +52,11 @@ func (a *App) Rollback(ctx context.Context, r RollbackRequest) (UpResult, error)
 	if err != nil {
 		return UpResult{}, err
 	}
-	return a.carryOut(ctx, s, p)
+	done, err := a.carryOut(ctx, s, p)
+	if err == nil && done.Changed {
+		a.notice("the files stay as they are: the next up brings the services to what these say")
+	}
+	return done, err
 }
 
 // rollbackPlan plans for the services alone that go back.

@@ -101,7 +101,7 @@ type upState struct {
 	pinned map[string]string
 	// rollback: services are taken back, under their rollback_config
 	rollback bool
-	work         imageWork // what was, or is still, to be pulled and built
+	work     imageWork // what was, or is still, to be pulled and built
 	// release gives the project's lock back; it may be called more than once.
 	release func()
 }

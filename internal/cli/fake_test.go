@@ -117,6 +117,14 @@ func (f *fakeApp) Plan(ctx context.Context, r app.UpRequest) (app.PlanResult, er
 	return f.plan, f.got(ctx, r)
 }
 
+func (f *fakeApp) Rollback(ctx context.Context, r app.RollbackRequest) (app.UpResult, error) {
+	return app.UpResult{}, f.got(ctx, r)
+}
+
+func (f *fakeApp) History(ctx context.Context, r app.HistoryRequest) ([]app.HistoryRow, error) {
+	return []app.HistoryRow{{Revision: 1, Service: "web", Image: "web"}}, f.got(ctx, r)
+}
+
 func (f *fakeApp) UpAttached(ctx context.Context, r app.UpRequest, at app.AttachRequest, sink logs.Sink, c app.Control) (int, error) {
 	f.control = c
 	if f.attached != nil {

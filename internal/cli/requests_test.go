@@ -102,6 +102,19 @@ func TestPlanTakesTheOptionsOfUp(t *testing.T) {
 	})
 }
 
+func TestRollbackAndHistoryTakeServices(t *testing.T) {
+	checkRequests(t, newRollback, []requestCase[app.RollbackRequest]{
+		{line: "rollback", want: app.RollbackRequest{}},
+		{line: "--dry-run rollback --to 3 --wait --wait-timeout 9 -t 5 --lock-timeout 1m --take-over web db", want: app.RollbackRequest{
+			To: 3, Wait: true, WaitTimeout: 9 * time.Second, Timeout: seconds(5), LockTimeout: time.Minute, TakeOver: true, DryRun: true,
+			Services: []string{"web", "db"}}},
+	})
+	checkRequests(t, newHistory, []requestCase[historyOptions]{
+		{line: "history", want: historyOptions{Format: "table"}},
+		{line: "history --format json web", want: historyOptions{Format: "json", HistoryRequest: app.HistoryRequest{Services: []string{"web"}}}},
+	})
+}
+
 func TestGlobalFlagsSayWhichProject(t *testing.T) {
 	checkRequests(t, newCreate, []requestCase[app.UpRequest]{
 		{line: "-f a.yaml -f b.yaml -p shop --profile x --profile y --env-file e --project-directory /d create", want: app.UpRequest{NoStart: true, Project: app.ProjectOptions{

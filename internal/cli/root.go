@@ -156,6 +156,8 @@ type backend interface {
 	exporter
 	drawer
 	generator
+	rollbacker
+	historian
 }
 
 var _ backend = (*app.App)(nil)
@@ -166,6 +168,8 @@ func (s *session) commands() map[string]func() *cobra.Command {
 		"version":  func() *cobra.Command { return newVersion(s, nil) },
 		"up":       func() *cobra.Command { return newUp(s, nil) },
 		"plan":     func() *cobra.Command { return newPlan(s, nil) },
+		"rollback": func() *cobra.Command { return newRollback(s, nil) },
+		"history":  func() *cobra.Command { return newHistory(s, nil) },
 		"create":   func() *cobra.Command { return newCreate(s, nil) },
 		"scale":    func() *cobra.Command { return newScale(s, nil) },
 		"down":     func() *cobra.Command { return newDown(s, nil) },

@@ -30,7 +30,9 @@ func ownFlags() []string {
 }
 
 // ownCommands are berth's own, which docker compose does not have.
-func ownCommands() []string { return []string{"plan", "viz", "generate", "alpha"} }
+func ownCommands() []string {
+	return []string{"plan", "rollback", "history", "viz", "generate", "alpha"}
+}
 
 type flagFacts struct{ command, flag, shorthand, kind, value, status string }
 

@@ -39,6 +39,9 @@ func TestTheProductionOverlayIsDeployedUpdatedAndScaled(t *testing.T) {
 			{sh: "docker compose -f docker-compose.prod.yml ps -q app | wc -l", out: `^6$`},
 			{sh: "VERSION=v2.0.0 docker compose -f docker-compose.prod.yml up -d --no-deps --scale app=3 app", err: `-app-6 Removed`},
 			{sh: "docker compose -f docker-compose.prod.yml ps --format '{{.Name}}' app | sed 's/.*-app/app/'", out: `\Aapp-1\napp-2\napp-3\n\z`},
+			{sh: "docker compose -f docker-compose.prod.yml rollback", err: `-app-3 Recreated`},
+			{sh: "docker compose -f docker-compose.prod.yml exec -T --index 3 app /app env VERSION_WANTED", out: `^1$`},
+			{sh: "docker compose -f docker-compose.prod.yml history app", out: `^3 \* +app .*\n2 +app .*\n1 +app `},
 			{sh: "docker compose -f docker-compose.prod.yml down -v --remove-orphans"},
 		})
 	})

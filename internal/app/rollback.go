@@ -99,33 +99,20 @@ func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (
 
 // earlier finds the revision that each service goes back to.
 func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[string]desired.Revision, error) {
-	current, history := map[string]int{}, map[string][]desired.Revision{}
-	last := 0
-	for _, name := range model.ServiceNames() {
-		for _, c := range state.Replicas(name) {
-			n := desired.RevisionNumber(c.Labels)
-			if _, seen := current[name]; !seen || n > current[name] {
-				current[name], history[name] = n, desired.HistoryOf(c)
-			}
-		}
-		last = max(last, current[name])
-	}
+	current, last := pasts(state, model)
 	out := map[string]desired.Revision{}
-	for name, n := range current {
+	for name, p := range current {
 		to := r.To
 		if to == 0 {
-			to = n - 1
+			to = p.number - 1
 		}
-		if n <= to || r.To == 0 && len(r.Services) == 0 && n != last {
+		if p.number <= to || r.To == 0 && len(r.Services) == 0 && p.number != last {
 			continue
 		}
-		for _, revision := range history[name] {
-			if revision.Number <= to {
-				out[name] = revision
-				break
-			}
-		}
-		if _, found := out[name]; !found && len(r.Services) > 0 {
+		before := func(revision desired.Revision) bool { return revision.Number <= to }
+		if i := slices.IndexFunc(p.history, before); i >= 0 {
+			out[name] = p.history[i]
+		} else if len(r.Services) > 0 {
 			return nil, &NoRevisionError{Service: name, To: r.To}
 		}
 	}
@@ -133,6 +120,28 @@ func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[
 		return nil, &NoRevisionError{To: r.To}
 	}
 	return out, nil
+}
+
+// past is the revision of a service and those before it.
+type past struct {
+	number  int
+	history []desired.Revision
+}
+
+// pasts are those of the services that have containers, and the last revision of
+// all of them. The container of the latest revision speaks for its service.
+func pasts(state *actual.State, model *types.Project) (of map[string]past, last int) {
+	of = map[string]past{}
+	for _, name := range model.ServiceNames() {
+		for _, c := range state.Replicas(name) {
+			n := desired.RevisionNumber(c.Labels)
+			if p, seen := of[name]; !seen || n > p.number {
+				of[name] = past{number: n, history: desired.HistoryOf(c)}
+			}
+		}
+		last = max(last, of[name].number)
+	}
+	return of, last
 }
 
 // NoRevisionError says that there is nothing to go back to.

@@ -97,12 +97,13 @@ func (w *waiting) timedOut(ended context.Context) error {
 	}
 	var first *WaitError
 	for i := range lives {
-		j, reason, _, err := w.judge(ctx, i, lives[i])
-		if err == nil && j == met && w.prepared {
+		o, err := w.judge(ctx, i, lives[i])
+		if err == nil && o.judgement == met && w.prepared {
 			w.tellMet(i, lives[i])
 			continue
 		}
-		if err != nil || j != failed {
+		reason := o.reason
+		if err != nil || o.judgement != failed {
 			reason = "is not " + string(w.op.Condition) + " after " + w.r.opt.WaitTimeout.String() + w.standing(i, lives[i])
 		}
 		e := w.report(ended, i, lives[i], reason)

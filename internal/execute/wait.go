@@ -42,6 +42,16 @@ const (
 	failed
 )
 
+// opinion is what is held of a container; the empty one is that it is pending.
+type opinion struct {
+	judgement judgement
+	reason    string        // of a failure
+	recheck   time.Duration // when time alone may change it; 0 if it cannot
+}
+
+// bad is the opinion of a container that cannot meet the condition any more.
+func bad(reason string) opinion { return opinion{judgement: failed, reason: reason} }
+
 // waiting is the state of one Wait node.
 type waiting struct {
 	r      *run
@@ -97,19 +107,19 @@ func (w *waiting) once(ctx context.Context) error {
 	}
 	all, wake := true, heartbeat
 	for i := range lives {
-		j, reason, recheck, err := w.judge(ctx, i, lives[i])
+		o, err := w.judge(ctx, i, lives[i])
 		if err != nil {
 			return w.ended(ctx, err)
 		}
-		switch j {
+		switch o.judgement {
 		case failed:
-			return w.failure(ctx, i, lives[i], reason)
+			return w.failure(ctx, i, lives[i], o.reason)
 		case met:
 			w.tellMet(i, lives[i])
 		default:
 			all = false
-			if recheck > 0 {
-				wake = min(wake, recheck)
+			if o.recheck > 0 {
+				wake = min(wake, o.recheck)
 			}
 		}
 	}
@@ -162,31 +172,29 @@ func (w *waiting) prepare(ctx context.Context) error {
 	return nil
 }
 
-// judge says how one container stands. recheck, when set, is when time alone may
-// change that.
-func (w *waiting) judge(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+// judge says how one container stands.
+func (w *waiting) judge(ctx context.Context, i int, l life) (opinion, error) {
 	switch {
 	case l.gone:
-		return failed, "was removed", 0, nil
+		return bad("was removed"), nil
 	case !l.settled():
-		return pending, "", 0, nil
+		return opinion{}, nil
 	case l.deaths > 0 && w.op.Update != nil:
 		return w.judgeEnd(ctx, i, l)
 	case l.exited:
 		return w.judgeExit(ctx, i, l)
 	case l.deaths >= crashLimit && w.op.Condition != plan.Healthy:
-		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
+		return bad(fmt.Sprintf("keeps restarting, last exited (%d)", l.code)), nil
 	case w.op.Condition == plan.Completed:
-		return pending, "", 0, nil
+		return opinion{}, nil
 	case w.probed[i]:
-		return w.judgeHealth(l)
+		return w.judgeHealth(l), nil
 	case w.op.Condition == plan.Healthy:
-		return failed, "has no healthcheck configured", 0, nil
+		return bad("has no healthcheck configured"), nil
 	case !l.running:
-		return pending, "", 0, nil
+		return opinion{}, nil
 	}
-	j, recheck := w.settle(l, w.lasting(settleRunning))
-	return j, "", recheck, nil
+	return w.settle(l, w.lasting(settleRunning)), nil
 }
 
 // lasting is how long a state must last: what an update asks for, or d.
@@ -199,43 +207,42 @@ func (w *waiting) lasting(d time.Duration) time.Duration {
 
 // judgeEnd judges a new container of an update that has ended: good is only a
 // one-shot that has ended well.
-func (w *waiting) judgeEnd(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+func (w *waiting) judgeEnd(ctx context.Context, i int, l life) (opinion, error) {
 	if err := w.ask(ctx, i, l); err != nil {
-		return pending, "", 0, err
+		return opinion{}, err
 	}
 	switch {
 	case l.exited && l.code == 0 && !w.exits[i].restarts(0):
-		return met, "", 0, nil
+		return opinion{judgement: met}, nil
 	case l.exited:
-		return failed, fmt.Sprintf("exited (%d)", l.code), 0, nil
+		return bad(fmt.Sprintf("exited (%d)", l.code)), nil
 	}
-	return failed, fmt.Sprintf("exited (%d) and was restarted", l.code), 0, nil
+	return bad(fmt.Sprintf("exited (%d) and was restarted", l.code)), nil
 }
 
-func (w *waiting) judgeHealth(l life) (judgement, string, time.Duration, error) {
+func (w *waiting) judgeHealth(l life) opinion {
 	switch l.health {
 	case engine.Unhealthy:
-		return failed, "is unhealthy", 0, nil
+		return bad("is unhealthy")
 	case engine.Healthy:
 		if w.op.Condition == plan.Healthy {
-			return met, "", 0, nil
+			return opinion{judgement: met}
 		}
-		j, recheck := w.settle(l, w.lasting(settleHealthy))
-		return j, "", recheck, nil
+		return w.settle(l, w.lasting(settleHealthy))
 	}
-	return pending, "", 0, nil
+	return opinion{}
 }
 
 // settle asks that a state has lasted for a while; when the time of waiting is
 // up, that there has been no other.
-func (w *waiting) settle(l life, d time.Duration) (judgement, time.Duration) {
+func (w *waiting) settle(l life, d time.Duration) opinion {
 	if l.since.IsZero() || w.over && l.deaths == 0 {
-		return met, 0
+		return opinion{judgement: met}
 	}
 	if left := d - w.r.now().Sub(l.since); left > 0 {
-		return pending, left
+		return opinion{recheck: left}
 	}
-	return met, 0
+	return opinion{judgement: met}
 }
 
 // exit is what the engine has been asked about a container that does not run.
@@ -278,24 +285,24 @@ func (w *waiting) ask(ctx context.Context, i int, l life) error {
 
 // judgeExit tells a finished one-shot from a failure and from a container that
 // its restart policy will start again.
-func (w *waiting) judgeExit(ctx context.Context, i int, l life) (judgement, string, time.Duration, error) {
+func (w *waiting) judgeExit(ctx context.Context, i int, l life) (opinion, error) {
 	if err := w.ask(ctx, i, l); err != nil {
-		return pending, "", 0, err
+		return opinion{}, err
 	}
 	e := w.exits[i]
 	switch restarts := e.restarts(l.code); {
 	case restarts && max(l.deaths, e.loops) >= crashLimit:
-		return failed, fmt.Sprintf("keeps restarting, last exited (%d)", l.code), 0, nil
+		return bad(fmt.Sprintf("keeps restarting, last exited (%d)", l.code)), nil
 	case restarts && e.idle && !e.final:
-		return pending, "", idlePause, nil
+		return opinion{recheck: idlePause}, nil
 	case restarts && !e.final:
-		return pending, "", 0, nil
+		return opinion{}, nil
 	case l.code == 0 && w.op.Condition != plan.Healthy:
-		return met, "", 0, nil
+		return opinion{judgement: met}, nil
 	case w.op.Condition == plan.Completed && !w.op.OneOff:
-		return failed, fmt.Sprintf(incomplete+"exit %d", l.code), 0, nil
+		return bad(fmt.Sprintf(incomplete+"exit %d", l.code)), nil
 	}
-	return failed, fmt.Sprintf("exited (%d)", l.code), 0, nil
+	return bad(fmt.Sprintf("exited (%d)", l.code)), nil
 }
 
 func (w *waiting) tellMet(i int, l life) {

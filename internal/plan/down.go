@@ -118,18 +118,7 @@ func downNetworks(p *Plan, m Model, a *actual.State, opt DownOptions, removed ma
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		var needs []string
-		others := false
-		for _, c := range a.Containers {
-			if _, on := c.Networks[name]; !on {
-				continue
-			}
-			if id, ok := removed[c.ID]; ok {
-				needs = append(needs, id)
-			} else {
-				others = true
-			}
-		}
+		needs, others := leaving(a, name, removed)
 		if len(opt.Services) > 0 && (others || len(needs) == 0) {
 			continue
 		}
@@ -139,6 +128,22 @@ func downNetworks(p *Plan, m Model, a *actual.State, opt DownOptions, removed ma
 		}
 		p.Add(Node{ID: "network/" + name + "/remove", Op: RemoveNetwork{ID: a.Networks[name].ID, Name: name}}, needs...)
 	}
+}
+
+// leaving lists the removals of the containers that are on a network. others tells
+// whether some stay there.
+func leaving(a *actual.State, network string, removed map[string]string) (removals []string, others bool) {
+	for _, c := range a.Containers {
+		if _, on := c.Networks[network]; !on {
+			continue
+		}
+		if id, ok := removed[c.ID]; ok {
+			removals = append(removals, id)
+		} else {
+			others = true
+		}
+	}
+	return removals, others
 }
 
 // downVolumes removes volumes once all containers that go are gone. What a

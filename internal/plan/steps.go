@@ -75,9 +75,6 @@ func masked(changes []engine.Change) []engine.Change {
 
 // describe gives an operation's action and what it is done to.
 func describe(op Operation) Step {
-	container := func(action string, ref Ref) Step {
-		return Step{Action: action, Resource: "container", Name: ref.Name, Container: ref.ID}
-	}
 	switch o := op.(type) {
 	case CreateNetwork:
 		return Step{Action: "create", Resource: "network", Name: o.Spec.Name}
@@ -100,6 +97,16 @@ func describe(op Operation) Step {
 			return Step{Action: "recreate", Resource: "container", Name: o.Final, Container: o.Replaces.ID}
 		}
 		return Step{Action: "create", Resource: "container", Name: o.Final}
+	}
+	return describeContainer(op)
+}
+
+// describeContainer is describe for what is done to a container that there is.
+func describeContainer(op Operation) Step {
+	container := func(action string, ref Ref) Step {
+		return Step{Action: action, Resource: "container", Name: ref.Name, Container: ref.ID}
+	}
+	switch o := op.(type) {
 	case Rename:
 		return container("rename", Ref{ID: o.Container.ID, Name: o.Name})
 	case Start:

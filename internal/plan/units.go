@@ -188,24 +188,7 @@ func (u *up) finishUnits() {
 		}
 	}
 	for _, unit := range sortedKeys(members) {
-		inside := map[string]bool{}
-		for _, id := range members[unit] {
-			inside[id] = true
-		}
-		var entries, outside []string
-		for _, id := range members[unit] {
-			entry := true
-			for _, need := range u.p.nodes.Needs(id) {
-				if inside[need] {
-					entry = false
-				} else {
-					outside = append(outside, need)
-				}
-			}
-			if entry {
-				entries = append(entries, id)
-			}
-		}
+		entries, outside := u.border(members[unit])
 		for _, entry := range entries {
 			for _, need := range outside {
 				if !u.p.nodes.Depends(need, entry) {
@@ -214,4 +197,23 @@ func (u *up) finishUnits() {
 			}
 		}
 	}
+}
+
+// border lists those members of a unit that need none of it, and what any of them
+// needs outside.
+func (u *up) border(members []string) (entries, outside []string) {
+	for _, id := range members {
+		entry := true
+		for _, need := range u.p.nodes.Needs(id) {
+			if slices.Contains(members, need) {
+				entry = false
+			} else {
+				outside = append(outside, need)
+			}
+		}
+		if entry {
+			entries = append(entries, id)
+		}
+	}
+	return entries, outside
 }

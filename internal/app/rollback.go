@@ -101,8 +101,8 @@ func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (
 func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[string]desired.Revision, error) {
 	current, last := pasts(state, model)
 	out := map[string]desired.Revision{}
-	for name, p := range current {
-		to := r.To
+	for _, name := range sortedKeys(current) {
+		p, to := current[name], r.To
 		if to == 0 {
 			to = p.number - 1
 		}

@@ -80,6 +80,9 @@ func containerSteps(op plan.Operation) steps {
 		if o.Retiring {
 			return steps{}
 		}
+		if o.Restoring {
+			return steps{event.Container, o.Name, "", event.Restored}
+		}
 		if o.Replacing {
 			return steps{event.Container, o.Name, "", event.Recreated}
 		}

@@ -18,6 +18,8 @@ type UpdateError struct {
 	// Action is the failure_action that follows: continue, pause or rollback.
 	Action        string
 	Failed, Total int
+	// Rollback: the update is one that goes back.
+	Rollback bool
 	// Causes are why the containers are not good, *WaitError where they ran.
 	Causes []error
 }
@@ -33,8 +35,20 @@ func (e *UpdateError) Error() string {
 	for i, cause := range e.Causes {
 		causes[i] = cause.Error()
 	}
-	return fmt.Sprintf("service %s: the update %s, %d of %d new containers are not good: %s",
-		e.Service, word, e.Failed, e.Total, strings.Join(causes, "; "))
+	what := "update"
+	if e.Rollback {
+		what = "rollback"
+	}
+	return fmt.Sprintf("service %s: the %s %s, %d of %d new containers are not good: %s",
+		e.Service, what, word, e.Failed, e.Total, strings.Join(causes, "; "))
+}
+
+// Hint says how to go on from a pause.
+func (e *UpdateError) Hint() string {
+	if e.Action != plan.ActionPause || e.Rollback {
+		return ""
+	}
+	return "berth up goes on with the update, berth rollback " + e.Service + " takes back what it has done"
 }
 
 // Unwrap gives the causes.
@@ -97,7 +111,10 @@ func (r *run) judgeUpdate(op plan.Wait, causes []error) error {
 	}
 	r.mu.Lock()
 	r.updates[op.Service] += len(causes)
-	e := &UpdateError{Service: op.Service, Action: op.Update.Action, Failed: r.updates[op.Service], Total: op.Update.Total, Causes: causes}
+	e := &UpdateError{
+		Service: op.Service, Action: op.Update.Action, Failed: r.updates[op.Service], Total: op.Update.Total,
+		Rollback: op.Update.Rollback, Causes: causes,
+	}
 	r.mu.Unlock()
 	if float64(e.Failed) <= op.Update.MaxFailureRatio*float64(e.Total) {
 		for _, cause := range causes {

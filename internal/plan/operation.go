@@ -140,8 +140,9 @@ type Rename struct {
 	Container Ref
 	Name      string
 	Replacing bool
-	// Retiring: it is the old container of an update, which gives its name away.
-	Retiring bool
+	// Retiring: it is the old container of an update, which gives its name away;
+	// Restoring: it gets it back.
+	Retiring, Restoring bool
 }
 
 // Hook runs a command in a container.
@@ -178,6 +179,7 @@ type UpdateCheck struct {
 	MaxFailureRatio float64 // failures / Total up to which it goes on
 	Action          string  // failure_action: what happens above that
 	Monitor         time.Duration
+	Rollback        bool // the update is one that goes back
 }
 
 // Delay waits for a time.

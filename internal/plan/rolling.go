@@ -152,7 +152,9 @@ func (s rollStep) plan(group []replica, before []string) []string {
 		ID: s.id(), Service: s.pr.svc.Name, Cause: fmt.Sprintf("update_config: step %d of %d", s.number, s.steps),
 		Op: Wait{
 			Service: s.pr.svc.Name, Containers: refs, Condition: Good, Checked: map[string]bool{s.pr.svc.Name: checked(s.pr.svc)},
-			Update: &UpdateCheck{Total: s.total, MaxFailureRatio: s.policy.ratio, Action: s.policy.action, Monitor: s.policy.monitor},
+			Update: &UpdateCheck{
+				Total: s.total, MaxFailureRatio: s.policy.ratio, Action: s.policy.action, Monitor: s.policy.monitor, Rollback: s.u.opt.Rollback,
+			},
 		},
 	}, running...)
 	if !s.policy.startFirst {

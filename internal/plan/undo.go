@@ -108,7 +108,7 @@ func (u *undo) step(svc desired.Service, id string, p policy, group []pair, tota
 		ID: id, Service: svc.Name, Cause: "rollback_config",
 		Op: Wait{
 			Service: svc.Name, Containers: refs, Condition: Good, Checked: map[string]bool{},
-			Update: &UpdateCheck{Total: total, MaxFailureRatio: p.ratio, Action: p.action, Monitor: p.monitor},
+			Update: &UpdateCheck{Total: total, MaxFailureRatio: p.ratio, Action: p.action, Monitor: p.monitor, Rollback: true},
 		},
 	}, started...)
 	if !p.startFirst {
@@ -137,5 +137,5 @@ func (u *undo) restore(svc desired.Service, x pair, needs []string) []string {
 		needs = commit("remove-new", Remove{Container: ref, Replacing: true, Stops: true, Volumes: u.opt.RenewVolumes}, needs)
 	}
 	old := Ref{ID: x.old.ID, Name: x.final, Service: svc.Name}
-	return commit("restore", Rename{Container: old, Name: x.final, Replacing: true}, needs)
+	return commit("restore", Rename{Container: old, Name: x.final, Replacing: true, Restoring: true}, needs)
 }

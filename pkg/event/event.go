@@ -66,6 +66,7 @@ const (
 	Removed    Status = "Removed"
 	Recreate   Status = "Recreate"
 	Recreated  Status = "Recreated"
+	Restored   Status = "Restored" // an update has been taken back
 	Renaming   Status = "Renaming"
 	Renamed    Status = "Renamed"
 	Pulling    Status = "Pulling"

@@ -18,6 +18,7 @@ const taken = "driver failed programming external connectivity on endpoint web (
 // refusing is an engine that tells of these ports, start by start, that they
 // are taken, and of the last one for ever.
 func refusing(t *testing.T, bound string, ports ...int) (*wire, *Engine) {
+	t.Helper()
 	asked := 0
 	return newWire(t, "1.41", map[string]http.HandlerFunc{
 		"POST /containers/c1/start": func(answer http.ResponseWriter, request *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -29,6 +30,9 @@ func Restore(ctx context.Context, name string, service, hooks json.RawMessage) (
 			}
 		}
 	}
+	if err := nameBlkio(fields); err != nil {
+		return types.ServiceConfig{}, fmt.Errorf("restore service %s: %w", name, err)
+	}
 	text, err := json.Marshal(map[string]any{"services": map[string]any{name: fields}})
 	if err != nil {
 		return types.ServiceConfig{}, fmt.Errorf("restore service %s: %w", name, err)
@@ -44,4 +48,37 @@ func Restore(ctx context.Context, name string, service, hooks json.RawMessage) (
 		return types.ServiceConfig{}, fmt.Errorf("restore service %s: %w", name, err)
 	}
 	return p.Services[name], nil
+}
+
+// nameBlkio gives the devices of blkio_config the names that they have in files:
+// in JSON, compose-go writes those of its Go fields.
+func nameBlkio(fields map[string]json.RawMessage) error {
+	const key = "blkio_config"
+	if fields[key] == nil {
+		return nil
+	}
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(fields[key], &config); err != nil {
+		return err
+	}
+	for name, raw := range config {
+		var devices []map[string]json.RawMessage
+		if json.Unmarshal(raw, &devices) != nil {
+			continue // weight is a number
+		}
+		for i, device := range devices {
+			devices[i] = map[string]json.RawMessage{}
+			for field, value := range device {
+				devices[i][strings.ToLower(field)] = value
+			}
+		}
+		named, err := json.Marshal(devices)
+		if err != nil {
+			return err
+		}
+		config[name] = named
+	}
+	named, err := json.Marshal(config)
+	fields[key] = named
+	return err
 }

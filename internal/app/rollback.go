@@ -164,7 +164,7 @@ func (e *NoRevisionError) Error() string {
 
 // Hint says where to look.
 func (*NoRevisionError) Hint() string {
-	return "berth history lists the revisions that the containers remember; containers that another tool has made remember none"
+	return "history lists the revisions that the containers remember; containers that another tool has made remember none"
 }
 
 // hasImage sees that the image of a revision is still there.

@@ -48,7 +48,7 @@ func (e *UpdateError) Hint() string {
 	if e.Action != plan.ActionPause || e.Rollback {
 		return ""
 	}
-	return "berth up goes on with the update, berth rollback " + e.Service + " takes back what it has done"
+	return "up goes on with the update, rollback " + e.Service + " takes back what it has done"
 }
 
 // Unwrap gives the causes.

@@ -165,9 +165,13 @@ func TestConcurrentUpsOfOneProjectAllSucceed(t *testing.T) {
 func TestUpAgainstDownLeavesAllOrNothing(t *testing.T) {
 	p := newRealProject(t)
 	p.write(threeServices(0))
-	for range setting("BERTH_RACES", defaultRaces) {
+	for round := range 2 * setting("BERTH_RACES", defaultRaces) {
+		down := []string{"down"}
+		if round%2 > 0 {
+			down = append(down, "-v")
+		}
 		var wg sync.WaitGroup
-		for _, args := range [][]string{{"up", "-d"}, {"down"}} {
+		for _, args := range [][]string{{"up", "-d"}, down} {
 			wg.Go(func() {
 				if _, stderr, code := testengine.Run(t, p.dir, p.env, args...); code != 0 {
 					t.Errorf("%v failed (%d):\n%s", args, code, stderr)

@@ -41,8 +41,8 @@ services:
   web:
     image: %s
     healthcheck: {test: [CMD, ok], interval: 1s, retries: 2}
-    deploy: {replicas: 3, %s}
-`, image, config))
+    deploy: {%s}
+`, image, replicated(config)))
 }
 
 func (u *updating) up(image, config string) error {
@@ -267,4 +267,32 @@ func TestAContainerThatEndsOnceWhileItIsWatchedIsNotGood(t *testing.T) {
 			t.Errorf("error is %v", err)
 		}
 	})
+}
+
+func TestAnUpdateAsksSixTimesForEachReplica(t *testing.T) {
+	for _, replicas := range []int{3, 10} {
+		inUpdate(t, func(u *updating) {
+			config := fmt.Sprintf("replicas: %d, update_config: {parallelism: 2, order: start-first, monitor: 1s}", replicas)
+			u.begin(config)
+			u.e.ResetCalls()
+			if err := u.up("better", config); err != nil {
+				t.Fatal(err)
+			}
+			asked := map[string]int{}
+			for _, c := range u.e.Calls() {
+				asked[c.Method]++
+			}
+			if got, most := len(u.e.Calls()), 6*replicas+5; got > most {
+				t.Errorf("%d replicas took %d requests, want at most %d: %v", replicas, got, most, asked)
+			}
+		})
+	}
+}
+
+// replicated adds three replicas to a deploy section that says nothing of them.
+func replicated(config string) string {
+	if strings.HasPrefix(config, "replicas:") {
+		return config
+	}
+	return "replicas: 3, " + config
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"time"
 
@@ -54,6 +55,9 @@ func (a *App) History(ctx context.Context, r HistoryRequest) ([]HistoryRow, erro
 		}
 		return rows[i].Service < rows[j].Service
 	})
+	if len(rows) == 0 {
+		a.notice("no container remembers a revision: those that another tool has made do not")
+	}
 	return rows, nil
 }
 
@@ -95,7 +99,8 @@ func changesSince(before, r desired.Revision) []engine.Change {
 	if err != nil {
 		return nil
 	}
-	if len(changes) == 0 && before.ImageID != r.ImageID {
+	named := slices.ContainsFunc(changes, func(c engine.Change) bool { return c.Path == "image" })
+	if !named && before.ImageID != r.ImageID {
 		changes = append(changes, engine.Change{Path: "image", Old: shortID(before.ImageID), New: shortID(r.ImageID)})
 	}
 	for i := range changes {

@@ -15,6 +15,7 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
 	"github.com/berth-dev/berth/internal/project"
+	"github.com/berth-dev/berth/pkg/labels"
 )
 
 // RollbackRequest asks to take services back to what they were made from before.
@@ -82,7 +83,7 @@ func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (
 		if err != nil {
 			return nil, err
 		}
-		restored.SetScale(len(s.actual.Replicas(name)))
+		restored.SetScale(replicasOf(s.actual, name))
 		model.Services[name] = restored
 		s.pinned[name] = target.ImageID
 	}
@@ -120,6 +121,16 @@ func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[
 		return nil, &NoRevisionError{To: r.To}
 	}
 	return out, nil
+}
+
+// replicasOf is how many replicas a service has, those that an update has left
+// with two containers counted once.
+func replicasOf(state *actual.State, service string) int {
+	numbers := map[int]bool{}
+	for _, c := range state.Replicas(service) {
+		numbers[labels.ReplicaNumber(c.Labels)] = true
+	}
+	return len(numbers)
 }
 
 // past is the revision of a service and those before it.
@@ -171,7 +182,8 @@ func (*NoRevisionError) Hint() string {
 func (a *App) hasImage(ctx context.Context, s *upState, name string, target desired.Revision) error {
 	_, err := s.engine.InspectImage(ctx, target.ImageID)
 	if errors.Is(err, engine.ErrNotFound) {
-		return fmt.Errorf("service %s: the image of revision %d is no longer here: %s (%s)", name, target.Number, target.Reference(), shortID(target.ImageID))
+		return fmt.Errorf("service %s: the image of revision %d is no longer here: %s (%s); get it back under any name, or choose another revision with --to",
+			name, target.Number, target.Reference(), target.ImageID)
 	}
 	return err
 }

@@ -236,7 +236,7 @@ func (a *App) carryOut(ctx context.Context, s *upState, p *plan.Plan) (UpResult,
 	case err == nil:
 		a.pruneImages(ctx, s)
 	case done != nil && len(done.Rollback) > 0 && ctx.Err() == nil:
-		err = a.takeBack(ctx, s, done.Rollback, err)
+		err = a.takeBack(ctx, s, done, err)
 	}
 	result := UpResult{Project: s.desired.Project}
 	if done != nil {

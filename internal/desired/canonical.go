@@ -72,6 +72,17 @@ func DecodeCanonical(label string) (Canonical, error) {
 	return c, err
 }
 
+// PostStart are the post_start hooks among Hooks.
+func (c Canonical) PostStart() []types.ServiceHook {
+	var hooks struct {
+		PostStart []types.ServiceHook `json:"post_start"`
+	}
+	if c.Hooks == nil || json.Unmarshal(c.Hooks, &hooks) != nil {
+		return nil
+	}
+	return hooks.PostStart
+}
+
 // Diff lists the fields in which next differs from c, sorted by path. A network
 // that is joined without options counts only when it is left: joining one needs
 // no new container.

@@ -19,6 +19,7 @@ import (
 // do carries out one operation. Changing requests are not cut off by an
 // interruption: cutting one off would leave open whether it took effect.
 func (r *run) do(ctx context.Context, n *plan.Node) error {
+	defer r.beside(n.Op)()
 	short, cancel := brief(ctx)
 	defer cancel()
 	switch op := n.Op.(type) {
@@ -54,6 +55,22 @@ func (r *run) do(ctx context.Context, n *plan.Node) error {
 		return r.e.UnpauseContainer(short, r.resolve(op.Container))
 	}
 	return r.long(ctx, n)
+}
+
+// beside waits until an operation may run beside the others, and returns what ends
+// that: see plan.Rename.
+func (r *run) beside(op plan.Operation) (done func()) {
+	switch o := op.(type) {
+	case plan.Rename:
+		if o.Running {
+			r.alone.Lock()
+			return r.alone.Unlock
+		}
+	case plan.CreateContainer, plan.Start, plan.Stop, plan.Restart, plan.Remove, plan.Kill, plan.Connect, plan.Disconnect:
+		r.alone.RLock()
+		return r.alone.RUnlock
+	}
+	return func() {}
 }
 
 // brief is the context of one changing request: of a limited time, and deaf to

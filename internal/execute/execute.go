@@ -110,6 +110,8 @@ type Result struct {
 	// Rollback are the services whose update is to be taken back: the containers
 	// that it has kept are still there.
 	Rollback []string
+	// Renewed are the services of which a container has been replaced.
+	Renewed map[string]bool
 }
 
 // Run carries out a plan. The error names root causes only; it is the
@@ -121,7 +123,7 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 	r := &run{
 		p: p, e: e, opt: opt, ids: map[string]string{}, env: map[string]map[string]string{},
 		begun: map[string]bool{}, told: map[string]bool{}, now: time.Now,
-		counted: map[string]error{}, updates: map[string]int{}, rollback: map[string]bool{},
+		counted: map[string]error{}, bad: map[string]map[string]error{}, rollback: map[string]bool{}, continued: map[string]*UpdateError{},
 	}
 	r.unchanged()
 	if p.Empty() {
@@ -130,14 +132,15 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 	if opt.DryRun {
 		return &Result{Containers: r.ids}, r.rehearse()
 	}
-	waitCtx, stopWaiting := context.WithCancelCause(ctx)
-	defer stopWaiting(nil)
+	timed := ctx
 	if opt.WaitTimeout > 0 {
 		var cancel context.CancelFunc
-		waitCtx, cancel = context.WithTimeoutCause(waitCtx, opt.WaitTimeout, errWaitTimeout)
+		timed, cancel = context.WithTimeoutCause(ctx, opt.WaitTimeout, errWaitTimeout)
 		defer cancel()
 	}
-	r.waitCtx, r.stopWaiting = waitCtx, stopWaiting
+	waitCtx, stopWaiting := context.WithCancelCause(timed)
+	defer stopWaiting(nil)
+	r.waitCtx, r.checkCtx, r.stopWaiting = waitCtx, timed, stopWaiting
 	watchCtx, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatch()
 	r.watch = newWatch(e, p.Project)
@@ -150,7 +153,9 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 		Limit: opt.Parallel, Free: r.isWait, KeepGoing: opt.KeepGoing, Finish: r.mustFinish,
 	}, r.node)
 	cleanupErr := r.cleanup(ctx, outcomes)
-	result := &Result{Containers: r.ids, Changed: true, Outcomes: outcomes, Rollback: slices.Sorted(maps.Keys(r.rollback))}
+	result := &Result{
+		Containers: r.ids, Changed: true, Outcomes: outcomes, Rollback: slices.Sorted(maps.Keys(r.rollback)), Renewed: r.renewed(outcomes),
+	}
 	return result, r.verdict(ctx, outcomes, cleanupErr)
 }
 
@@ -161,7 +166,9 @@ type run struct {
 	opt Options
 	now func() time.Time
 
-	waitCtx     context.Context //nolint:containedctx // ends with Run, as all the rest here does
+	waitCtx context.Context //nolint:containedctx // ends with Run, as all the rest here does
+	// checkCtx is that of the checks of updates: a failure elsewhere does not end it.
+	checkCtx    context.Context //nolint:containedctx // ends with Run too
 	stopWaiting context.CancelCauseFunc
 	watch       *watch
 
@@ -171,13 +178,16 @@ type run struct {
 	begun map[string]bool              // units past the point of no return
 	told  map[string]bool              // warnings, each told once
 	// counted are failures that count against an update, by the container's final
-	// name; updates how many containers of a service were not good; rollback the
-	// services whose update is to be taken back.
-	counted  map[string]error
-	updates  map[string]int
-	rollback map[string]bool
-	// continued are the updates that went on although too much had failed.
-	continued []*UpdateError
+	// name; bad the containers that were not good, by service and final name;
+	// rollback the services whose update is to be taken back; continued the updates
+	// that went on although too much had failed.
+	counted   map[string]error
+	bad       map[string]map[string]error
+	rollback  map[string]bool
+	continued map[string]*UpdateError
+
+	// alone is held by whatever must run while no container starts, stops or goes.
+	alone sync.RWMutex
 }
 
 func needsEvents(p *plan.Plan) bool {
@@ -305,8 +315,8 @@ func (r *run) verdict(ctx context.Context, outcomes map[string]graph.Outcome, mo
 			errs = append(errs, o.Err)
 		}
 	}
-	for _, e := range r.continued {
-		errs = append(errs, e)
+	for _, service := range slices.Sorted(maps.Keys(r.continued)) {
+		errs = append(errs, r.continued[service])
 	}
 	if more != nil {
 		errs = append(errs, more)

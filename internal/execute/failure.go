@@ -82,11 +82,12 @@ func (w *waiting) ended(ctx context.Context, err error) error {
 }
 
 // timedOut names every container that is not ready. Those that are as they should
-// be, only not for long, were denied nothing but time: they are ready.
+// be, only not for long, were denied nothing but time: they are ready, except for
+// an update, which is done only when all of them have been seen to last.
 func (w *waiting) timedOut(ended context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ended), reportLimit)
 	defer cancel()
-	w.over = true
+	w.over = w.op.Update == nil
 	if !w.prepared {
 		// What this cannot find out either is not ready.
 		_ = w.prepare(ctx)

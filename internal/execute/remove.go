@@ -178,7 +178,7 @@ func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) er
 		state := outcomes[n.ID].State
 		switch op := n.Op.(type) {
 		case plan.Remove:
-			kept := op.Retired && state != graph.Done && d.retired[op.Container.ID] && d.units[n.Unit]
+			kept := op.Retired != "" && state != graph.Done && d.retired[op.Container.ID] && d.names[op.Retired]
 			if kept && (interrupted || !r.rollback[n.Service]) {
 				errs = append(errs, r.remove(ctx, op))
 			}
@@ -188,6 +188,7 @@ func (r *run) cleanup(ctx context.Context, outcomes map[string]graph.Outcome) er
 			}
 		}
 	}
+	r.halfway(nodes, d)
 	return errors.Join(errs...)
 }
 
@@ -205,12 +206,12 @@ func (r *run) removeUnused(ctx context.Context, create string, op plan.CreateCon
 type done struct {
 	started map[string]bool // creation node: its container was to be started
 	named   map[string]bool // creation node: its container has got its final name
-	units   map[string]bool // the same, by unit
+	names   map[string]bool // the same, by that name
 	retired map[string]bool // container ID: the old container of an update has given its name away
 }
 
 func doneBy(nodes []*plan.Node, outcomes map[string]graph.Outcome) done {
-	d := done{started: map[string]bool{}, named: map[string]bool{}, units: map[string]bool{}, retired: map[string]bool{}}
+	d := done{started: map[string]bool{}, named: map[string]bool{}, names: map[string]bool{}, retired: map[string]bool{}}
 	for _, n := range nodes {
 		state := outcomes[n.ID].State
 		switch op := n.Op.(type) {
@@ -222,7 +223,7 @@ func doneBy(nodes []*plan.Node, outcomes map[string]graph.Outcome) done {
 			case op.Retiring:
 				d.retired[op.Container.ID] = true
 			default:
-				d.named[op.Container.From], d.units[n.Unit] = true, true
+				d.named[op.Container.From], d.names[op.Name] = true, true
 			}
 		}
 	}

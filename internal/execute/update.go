@@ -1,14 +1,19 @@
 package execute
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/plan"
+	"github.com/berth-dev/berth/pkg/event"
+	"github.com/berth-dev/berth/pkg/graph"
 )
 
 // UpdateError is an update of a service under update_config or rollback_config
@@ -31,16 +36,12 @@ func (e *UpdateError) Error() string {
 	if word == "" {
 		word = "is paused"
 	}
-	causes := make([]string, len(e.Causes))
-	for i, cause := range e.Causes {
-		causes[i] = cause.Error()
-	}
 	what := "update"
 	if e.Rollback {
 		what = "rollback"
 	}
 	return fmt.Sprintf("service %s: the %s %s, %d of %d new containers are not good: %s",
-		e.Service, what, word, e.Failed, e.Total, strings.Join(causes, "; "))
+		e.Service, what, word, e.Failed, e.Total, joined(e.Causes))
 }
 
 // Hint says how to go on from a pause.
@@ -62,6 +63,9 @@ func (r *run) count(n *plan.Node, err error) {
 	}
 	if !ok {
 		return
+	}
+	if _, starts := n.Op.(plan.Start); starts {
+		r.watch.startFailed(r.resolve(ref))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,49 +93,77 @@ func (r *run) checkUpdate(op plan.Wait) error {
 		})
 	}
 	g.Wait()
-	var causes []error
-	for _, err := range errs {
+	found := map[string]error{}
+	for i, err := range errs {
+		name := op.Containers[i].Name
 		var wait *WaitError
-		var refused *engine.Error
 		switch {
 		case err == nil:
-		case errors.As(err, &wait), errors.As(err, &refused) && !errors.Is(err, engine.ErrUnreachable):
-			causes = append(causes, err)
+		case errors.Is(err, engine.ErrUnreachable):
+			return err
+		case errors.As(err, &wait), r.isCounted(name):
+			found[name] = err
 		default:
-			return err // an interruption, or the engine: nothing that the update is to blame for
+			return err // an interruption: nothing that the update is to blame for
 		}
 	}
-	return r.judgeUpdate(op, causes)
+	return r.judgeUpdate(op, found)
 }
 
-// judgeUpdate counts the failures of a step.
-func (r *run) judgeUpdate(op plan.Wait, causes []error) error {
-	if len(causes) == 0 {
-		return nil
-	}
-	r.mu.Lock()
-	r.updates[op.Service] += len(causes)
-	e := &UpdateError{
-		Service: op.Service, Action: op.Update.Action, Failed: r.updates[op.Service], Total: op.Update.Total,
-		Rollback: op.Update.Rollback, Causes: causes,
-	}
-	r.mu.Unlock()
-	if float64(e.Failed) <= op.Update.MaxFailureRatio*float64(e.Total) {
-		for _, cause := range causes {
-			r.warn(op.Service, fmt.Sprintf("service %s: %v; the update goes on, as max_failure_ratio is %g", op.Service, cause, op.Update.MaxFailureRatio))
-		}
-		return nil
-	}
+func (r *run) isCounted(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch e.Action {
-	case plan.ActionContinue:
-		r.continued = append(r.continued, e)
+	return r.counted[name] != nil
+}
+
+// judgeUpdate counts the containers that are not good, each once.
+func (r *run) judgeUpdate(op plan.Wait, found map[string]error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	bad := r.bad[op.Service]
+	if bad == nil {
+		bad = map[string]error{}
+		r.bad[op.Service] = bad
+	}
+	known := len(bad)
+	maps.Copy(bad, found)
+	if len(bad) == known {
 		return nil
-	case plan.ActionRollback:
+	}
+	e := &UpdateError{
+		Service: op.Service, Action: op.Update.Action, Failed: len(bad), Total: op.Update.Total, Rollback: op.Update.Rollback,
+	}
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		e.Causes = append(e.Causes, bad[name])
+	}
+	switch {
+	case float32(e.Failed) <= op.Update.MaxFailureRatio*float32(e.Total):
+		r.tolerated(e, op.Update.MaxFailureRatio)
+		return nil
+	case e.Action == plan.ActionContinue:
+		r.continued[op.Service] = e
+		return nil
+	case e.Action == plan.ActionRollback:
 		r.rollback[op.Service] = true
 	}
 	return e
+}
+
+// tolerated tells of failures that do not end an update.
+func (r *run) tolerated(e *UpdateError, ratio float32) {
+	r.opt.Sink.Emit(event.Event{
+		Version: event.Version, Time: r.now(), Kind: event.KindWarning, Project: r.p.Project, Service: e.Service,
+		Text: fmt.Sprintf("service %s: %d of %d new containers are not good (%s); the update goes on, as max_failure_ratio is %g",
+			e.Service, e.Failed, e.Total, joined(e.Causes), ratio),
+	})
+}
+
+func joined(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
 }
 
 // delay waits between two steps of an update.
@@ -142,6 +174,42 @@ func (r *run) delay(op plan.Delay) error {
 	case <-timer.C:
 		return nil
 	case <-r.waitCtx.Done():
-		return (&waiting{r: r}).ended(r.waitCtx, r.waitCtx.Err())
 	}
+	switch cause := context.Cause(r.waitCtx); {
+	case errors.Is(cause, errWaitGivenUp):
+		return errWaitGivenUp
+	case errors.Is(cause, errWaitTimeout):
+		return fmt.Errorf("the update is not done after %s", r.opt.WaitTimeout)
+	}
+	return r.waitCtx.Err()
+}
+
+// halfway tells of the services that the run leaves with old and new containers.
+func (r *run) halfway(nodes []*plan.Node, d done) {
+	total, updated := map[string]int{}, map[string]int{}
+	for _, n := range nodes {
+		if op, ok := n.Op.(plan.Remove); ok && op.Replacing && op.Retired != "" {
+			total[n.Service]++
+			if d.names[op.Retired] {
+				updated[n.Service]++
+			}
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(total)) {
+		if n := updated[service]; n > 0 && n < total[service] && !r.rollback[service] {
+			r.warn(service, fmt.Sprintf("service %s: %d of %d containers are updated, the others are as before", service, n, total[service]))
+		}
+	}
+}
+
+// renewed are the services of which a container has been replaced.
+func (r *run) renewed(outcomes map[string]graph.Outcome) map[string]bool {
+	out := map[string]bool{}
+	for id, o := range outcomes {
+		n := r.p.Graph().Value(id)
+		if op, ok := n.Op.(plan.Rename); ok && op.Replacing && !op.Retiring && o.State == graph.Done {
+			out[n.Service] = true
+		}
+	}
+	return out
 }

@@ -69,6 +69,9 @@ type waiting struct {
 // wait carries out a Wait.
 func (r *run) wait(op plan.Wait) error {
 	ctx := r.waitCtx
+	if op.Update != nil {
+		ctx = r.checkCtx
+	}
 	if op.Condition == plan.Ready && r.opt.BeforeReady != nil {
 		r.opt.BeforeReady()
 	}

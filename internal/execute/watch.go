@@ -20,6 +20,9 @@ const (
 	// heartbeat is how often a wait that hears nothing asks whether the engine
 	// still answers; the answer also corrects what the stream may have missed.
 	heartbeat = 10 * time.Second
+	// startFailedCode is the exit code of a container that could not be started, as
+	// engines have it.
+	startFailedCode = 128
 	// heartbeatLimit is how long the answer may take.
 	heartbeatLimit = 4 * time.Second
 )
@@ -222,6 +225,17 @@ func (w *watch) expectStart(id string, ending bool) {
 	l := w.life(id)
 	l.wanted = l.starts + 1
 	l.deaths, l.ending, l.owed = 0, ending, false
+}
+
+// startFailed says that a start that was expected will not come: the container
+// counts as one that has ended.
+func (w *watch) startFailed(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := w.life(id)
+	l.known, l.running, l.exited, l.code = true, false, true, startFailedCode
+	l.starts = l.wanted
+	w.broadcast()
 }
 
 // sync reads the state of all containers with one list, for those that no event

@@ -128,8 +128,9 @@ type Remove struct {
 	// Anonymous are volumes it inherited as anonymous ones, to go with Volumes.
 	Anonymous []string
 	Replacing bool // a step of a replacement: not told of
-	// Retired: it is the old container of an update, kept to take that back.
-	Retired bool
+	// Retired is the name that the container had until an update took it away. It
+	// is kept to take that back; empty for all others.
+	Retired string
 	// Stops: if it runs by then, as an engine may still finish what a killed
 	// command has asked for, it is stopped first.
 	Stops bool
@@ -143,6 +144,9 @@ type Rename struct {
 	// Retiring: it is the old container of an update, which gives its name away;
 	// Restoring: it gets it back.
 	Retiring, Restoring bool
+	// Running: the container runs. Engines lose count of a network's endpoints when
+	// others start or stop at that moment (seen on Docker 20.10).
+	Running bool
 }
 
 // Hook runs a command in a container.
@@ -176,7 +180,7 @@ type Wait struct {
 // (Compose Deploy Specification, update_config).
 type UpdateCheck struct {
 	Total           int     // replicas to be replaced
-	MaxFailureRatio float64 // failures / Total up to which it goes on
+	MaxFailureRatio float32 // failures / Total up to which it goes on
 	Action          string  // failure_action: what happens above that
 	Monitor         time.Duration
 	Rollback        bool // the update is one that goes back

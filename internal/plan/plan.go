@@ -6,6 +6,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/berth-dev/berth/internal/engine"
@@ -115,6 +116,13 @@ func (p *Plan) Add(n Node, needs ...string) string {
 
 func (p *Plan) problem(where, hint, format string, args ...any) {
 	p.Problems = append(p.Problems, Problem{Where: where, Hint: hint, Text: fmt.Sprintf(format, args...)})
+}
+
+// warnOnce warns unless it has been said before.
+func (p *Plan) warnOnce(text string) {
+	if !slices.Contains(p.Warnings, text) {
+		p.Warnings = append(p.Warnings, text)
+	}
 }
 
 func (p *Plan) warn(format string, args ...any) {

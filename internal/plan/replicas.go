@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -16,6 +17,24 @@ type replicaSet struct {
 	surplus   []engine.Container
 	leftovers []engine.Container
 	missing   []int
+}
+
+// retired takes the containers out of the leftovers that an update has kept and
+// that the ones in their place, which stay, have not been found good to follow.
+func (set *replicaSet) retired(checked bool) []engine.Container {
+	stays := map[int]bool{}
+	for _, r := range set.keep {
+		stays[r.n] = !r.verdict.recreate
+	}
+	var kept []engine.Container
+	set.leftovers = slices.DeleteFunc(set.leftovers, func(c engine.Container) bool {
+		keep := checked && isRetired(c) && stays[labels.ReplicaNumber(c.Labels)]
+		if keep {
+			kept = append(kept, c)
+		}
+		return keep
+	})
+	return kept
 }
 
 // replica is a container that stays as number n, with what is wrong with it.

@@ -26,14 +26,14 @@ func (u *up) revise(svc desired.Service, own map[string]string, old *Ref) {
 		own[labels.Revision] = strconv.Itoa(u.nextRevision())
 		return
 	}
-	revision, known := desired.RevisionOf(before)
-	if known && isLike(svc, revision) && revision.Number > 0 {
-		own[labels.Revision] = before.Labels[labels.Revision]
-		if history := before.Labels[labels.History]; history != "" {
+	if like, found := u.alike(svc); found {
+		own[labels.Revision] = like.Labels[labels.Revision]
+		if history := like.Labels[labels.History]; history != "" {
 			own[labels.History] = history
 		}
 		return
 	}
+	revision, known := desired.RevisionOf(before)
 	own[labels.Revision] = strconv.Itoa(u.nextRevision())
 	history := desired.HistoryOf(before)
 	if known {
@@ -48,6 +48,19 @@ func (u *up) revise(svc desired.Service, own map[string]string, old *Ref) {
 		return
 	}
 	own[labels.History] = packed
+}
+
+// alike finds the newest container of a service that is as the files say.
+func (u *up) alike(svc desired.Service) (engine.Container, bool) {
+	var newest engine.Container
+	found := false
+	for _, c := range u.a.Replicas(svc.Name) {
+		r, known := desired.RevisionOf(c)
+		if known && r.Number > 0 && isLike(svc, r) && (!found || r.Number > desired.RevisionNumber(newest.Labels)) {
+			newest, found = c, true
+		}
+	}
+	return newest, found
 }
 
 // predecessor is the container whose revision a new one's follows.

@@ -2,8 +2,8 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -11,72 +11,12 @@ import (
 	"github.com/berth-dev/berth/internal/engine"
 )
 
-// defaultMonitor is how long a new replica must stay good where monitor is not
-// given: swarm's default.
-const defaultMonitor = 5 * time.Second
-
-// The values of failure_action (Compose Deploy Specification, update_config).
-const (
-	ActionContinue = "continue"
-	ActionPause    = "pause"
-	ActionRollback = "rollback"
-)
-
-// policy is an update_config or rollback_config with its defaults.
-type policy struct {
-	size       int // replicas per step
-	delay      time.Duration
-	monitor    time.Duration
-	ratio      float64
-	action     string
-	startFirst bool
-}
-
-// policyOf reads a policy for the given number of replicas.
-func policyOf(c *types.UpdateConfig, replicas int) policy {
-	if c == nil {
-		c = &types.UpdateConfig{}
-	}
-	p := policy{
-		size: 1, delay: time.Duration(c.Delay), monitor: time.Duration(c.Monitor), ratio: float64(c.MaxFailureRatio),
-		action: c.FailureAction, startFirst: c.Order == "start-first",
-	}
-	if c.Parallelism != nil {
-		p.size = int(min(*c.Parallelism, uint64(replicas)))
-	}
-	if p.size == 0 {
-		p.size = replicas
-	}
-	if p.monitor == 0 {
-		p.monitor = defaultMonitor
-	}
-	if p.action == "" {
-		p.action = ActionPause
-	}
-	return p
-}
-
-// rolls tells whether a replica is replaced under its service's update_config:
-// not where nothing is started, nor where the old container cannot be kept as it
-// is until the new one is good.
-func (u *up) rolls(svc desired.Service, r replica) bool {
-	if u.opt.NoStart || r.verdict.cold || !r.verdict.recreate || u.updateConfig(svc) == nil {
-		return false
-	}
-	for name := range r.c.Networks {
-		if u.renewedNetwork[name] {
-			return false
-		}
-	}
-	return true
-}
-
 // updateConfig is what the replacement of a service's containers goes by; nil: all
 // at once, and without looking at them.
 func (u *up) updateConfig(svc desired.Service) *types.UpdateConfig {
 	deploy := svc.Config.Deploy
 	switch {
-	case deploy == nil:
+	case deploy == nil || u.opt.NoStart:
 		return nil
 	case u.opt.Rollback && deploy.RollbackConfig != nil:
 		return deploy.RollbackConfig
@@ -84,133 +24,225 @@ func (u *up) updateConfig(svc desired.Service) *types.UpdateConfig {
 	return deploy.UpdateConfig
 }
 
-// roll plans the replacement of replicas step by step. The old containers of all
-// steps are kept, stopped and under another name, until the last new one is good:
-// with them the update can be taken back as a whole.
-func (u *up) roll(pr *progress, changed []replica, conditions []string) {
-	if len(changed) == 0 {
-		return
+// rolls tells whether a replica is replaced under its service's update_config: not
+// where the old container cannot be kept as it is until the new one is good.
+func (u *up) rolls(svc desired.Service, r replica) bool {
+	if !r.verdict.recreate || u.updateConfig(svc) == nil {
+		return false
 	}
-	svc := pr.svc
-	pr.touched, pr.renewed = true, true
-	p := policyOf(u.updateConfig(svc), len(changed))
-	if u.opt.Rollback && p.action == ActionRollback {
-		p.action = ActionPause // what is a rollback is not rolled back again
+	cause := ""
+	if r.verdict.cold {
+		cause = r.verdict.cause
 	}
-	if obstacle := startFirstObstacle(svc, p.size); p.startFirst && obstacle != "" {
-		p.startFirst = false
-		u.p.warn("service %s is updated stop-first, since two of its containers cannot run at the same time: %s", svc.Name, obstacle)
-	}
-	before, started := conditions, pr.started
-	var removals []string
-	for first := 0; first < len(changed); first += p.size {
-		group := changed[first:min(first+p.size, len(changed))]
-		step := rollStep{u: u, pr: pr, policy: p, number: first/p.size + 1, steps: (len(changed) + p.size - 1) / p.size, total: len(changed)}
-		before = step.plan(group, before)
-		if p.delay > 0 && first+p.size < len(changed) {
-			before = []string{u.p.Add(Node{
-				ID: step.id() + "/delay", Op: Delay{Service: svc.Name, For: p.delay}, Service: svc.Name,
-			}, before...)}
-		}
-		removals = append(removals, u.removeRetired(svc, group)...)
-	}
-	for _, id := range removals {
-		for _, good := range before {
-			u.p.nodes.Need(id, good)
+	for _, name := range sortedKeys(r.c.Networks) {
+		if u.renewedNetwork[name] {
+			cause = "network " + name + " is made anew"
 		}
 	}
-	pr.started = append(started, before...)
+	if cause != "" {
+		u.p.warnOnce(fmt.Sprintf("service %s is replaced at once and not checked, in spite of its update_config: %s", svc.Name, cause))
+	}
+	return cause == ""
 }
 
-// rollStep is one step of an update: replicas that are replaced at the same time.
-type rollStep struct {
+// rolling is the update of a service, step by step. The old containers of all
+// steps are kept, stopped and under another name, until the last new one is good:
+// with them the update can be taken back as a whole.
+type rolling struct {
 	u      *up
 	pr     *progress
 	policy policy
-	number int // from 1
 	steps  int
-	total  int // replicas in all steps
+	total  int
+	// good are the containers that must be good at the next check: those that
+	// already are as the files say, and those of the steps so far.
+	good []Ref
 }
 
-func (s rollStep) id() string { return fmt.Sprintf("service/%s/update-%d", s.pr.svc.Name, s.number) }
+// replacement under way: the replica, and the container that takes its place.
+type made struct {
+	r   replica
+	ref Ref
+}
 
-// plan adds the step's nodes, and returns those after which it is done.
-func (s rollStep) plan(group []replica, before []string) []string {
-	var refs []Ref
-	var running, swaps []string
-	for _, r := range group {
-		spec, final := s.u.replacement(s.pr.svc, r)
-		ref, needs := s.u.makeReplacement(s.pr, r, spec, final)
-		refs = append(refs, ref)
-		needs = append(needs, before...)
-		if !s.policy.startFirst {
-			needs = []string{s.swap(r, ref, needs)}
-		}
-		running = append(running, s.start(ref, needs))
+// roll plans the update of a service: its changed replicas, after a look at those
+// that an update before this one has left. It returns what the service's further
+// containers come after.
+func (u *up) roll(pr *progress, changed []replica, kept []engine.Container, conditions []string) []string {
+	if len(changed)+len(kept) == 0 {
+		return conditions
 	}
-	good := s.u.p.Add(Node{
-		ID: s.id(), Service: s.pr.svc.Name, Cause: fmt.Sprintf("update_config: step %d of %d", s.number, s.steps),
-		Op: Wait{
-			Service: s.pr.svc.Name, Containers: refs, Condition: Good, Checked: map[string]bool{s.pr.svc.Name: checked(s.pr.svc)},
-			Update: &UpdateCheck{
-				Total: s.total, MaxFailureRatio: s.policy.ratio, Action: s.policy.action, Monitor: s.policy.monitor, Rollback: s.u.opt.Rollback,
-			},
-		},
-	}, running...)
-	if !s.policy.startFirst {
+	p := policyOf(u.updateConfig(pr.svc), len(changed))
+	x := &rolling{u: u, pr: pr, policy: p, total: len(changed) + len(pr.refs), good: slices.Clone(pr.refs)}
+	if len(changed) > 0 {
+		pr.touched, pr.renewed = true, true
+		x.steps = (len(changed) + p.size - 1) / p.size
+		x.restrict()
+	}
+	started := pr.started
+	before := slices.Concat(conditions, started)
+	if len(x.good) > 0 {
+		before = []string{x.check(0, before)}
+	}
+	for _, c := range kept {
+		for _, checked := range before {
+			u.p.nodes.Need(removeID(c), checked)
+		}
+	}
+	before = x.replace(changed, before)
+	pr.started = append(started, before...)
+	return before
+}
+
+// restrict takes out of the policy what cannot be had.
+func (x *rolling) restrict() {
+	svc := x.pr.svc
+	if obstacle := startFirstObstacle(svc, x.policy.size); x.policy.startFirst && obstacle != "" {
+		x.policy.startFirst = false
+		x.u.p.warnOnce(fmt.Sprintf("service %s is updated stop-first, since two of its containers cannot run at the same time: %s", svc.Name, obstacle))
+	}
+	if x.policy.action != ActionRollback {
+		return
+	}
+	if x.u.opt.Rollback {
+		x.policy.action = ActionPause // what is a rollback is not rolled back again
+	}
+	for _, parent := range svc.NamespaceParents {
+		if on := x.u.services[parent]; on != nil && on.renewed {
+			x.policy.action = ActionPause
+			x.u.p.warnOnce(fmt.Sprintf("service %s cannot be rolled back: it shares a namespace with %s, which changes as well; a failure pauses its update", svc.Name, parent))
+		}
+	}
+}
+
+// replace adds all steps and, at their end, the removal of the old containers. All
+// new ones are made before the first old one is touched.
+func (x *rolling) replace(changed []replica, before []string) []string {
+	if len(changed) == 0 {
+		return before
+	}
+	all := make([]made, len(changed))
+	for i, r := range changed {
+		spec, final := x.u.replacement(x.pr.svc, r)
+		ref, needs := x.u.makeReplacement(x.pr, r, spec, final)
+		all[i] = made{r, ref}
+		before = append(slices.Clone(before), needs...)
+	}
+	for n := 1; n <= x.steps; n++ {
+		first := (n - 1) * x.policy.size
+		before = x.step(n, all[first:min(first+x.policy.size, len(all))], before)
+		if x.policy.delay > 0 && n < x.steps {
+			before = []string{x.u.p.Add(Node{
+				ID: x.id(n) + "/delay", Op: Delay{Service: x.pr.svc.Name, For: x.policy.delay}, Service: x.pr.svc.Name,
+			}, before...)}
+		}
+	}
+	for _, m := range all {
+		x.removeOld(m, before)
+	}
+	return before
+}
+
+func (x *rolling) id(step int) string {
+	return fmt.Sprintf("service/%s/update-%d", x.pr.svc.Name, step)
+}
+
+// step adds the nodes of one step, which are a unit: once an old container has been
+// stopped, all of the step is carried through and checked. It returns the nodes
+// after which the step is done.
+func (x *rolling) step(n int, group []made, before []string) []string {
+	unit := x.id(n)
+	var running []string
+	for _, m := range group {
+		x.u.p.nodes.Value(m.ref.From).Unit = unit
+		needs := before
+		if !x.policy.startFirst {
+			needs = []string{x.swap(unit, m, before)}
+		}
+		running = append(running, x.start(unit, m.ref, needs))
+		x.good = append(x.good, m.ref)
+	}
+	good := x.check(n, running)
+	if !x.policy.startFirst {
+		x.u.p.nodes.Value(good).Unit, x.u.p.nodes.Value(good).Committing = unit, true
 		return []string{good}
 	}
-	for i, r := range group {
-		swaps = append(swaps, s.swap(r, refs[i], []string{good}))
+	var swaps []string
+	for _, m := range group {
+		swaps = append(swaps, x.swap(unit, m, []string{good}))
 	}
 	return swaps
 }
 
+// check adds the wait until all containers that count so far are good.
+func (x *rolling) check(step int, needs []string) string {
+	svc := x.pr.svc
+	cause := fmt.Sprintf("update_config: step %d of %d", step, x.steps)
+	if step == 0 {
+		cause = "update_config: those that are as the files say"
+	}
+	return x.u.p.Add(Node{
+		ID: x.id(step), Service: svc.Name, Cause: cause,
+		Op: Wait{
+			Service: svc.Name, Containers: slices.Clone(x.good), Condition: Good, Checked: map[string]bool{svc.Name: checked(svc)},
+			Update: &UpdateCheck{
+				Total: x.total, MaxFailureRatio: x.policy.ratio, Action: x.policy.action, Monitor: x.policy.monitor, Rollback: x.u.opt.Rollback,
+			},
+		},
+	}, needs...)
+}
+
 // swap adds the nodes by which a new container takes an old one's name, and
 // returns the last of them.
-func (s rollStep) swap(r replica, ref Ref, needs []string) string {
-	old, final := refOf(r.c), ref.Name
+func (x *rolling) swap(unit string, m made, needs []string) string {
+	old, final := refOf(m.r.c), m.ref.Name
 	commit := func(step string, op Operation, after ...string) string {
-		return s.u.p.Add(Node{
-			ID: "container/" + final + "/" + step, Op: op, Service: old.Service, Unit: final, Committing: true,
+		return x.u.p.Add(Node{
+			ID: "container/" + final + "/" + step, Op: op, Service: old.Service, Unit: unit, Committing: true,
 		}, after...)
 	}
-	if r.c.IsRunning() {
-		needs = append(needs, addPreStop(s.u.p, s.pr.svc.Config.PreStop, old, needs)...)
-		needs = []string{commit("stop-old", Stop{Container: old, Timeout: s.u.opt.Timeout, Replacing: true}, needs...)}
+	if m.r.c.IsRunning() {
+		needs = append(slices.Clone(needs), addPreStop(x.u.p, x.pr.svc.Config.PreStop, old, needs)...)
+		needs = []string{commit("stop-old", Stop{Container: old, Timeout: x.u.opt.Timeout, Replacing: true}, needs...)}
 	}
-	retire := commit("retire-old", Rename{Container: old, Name: retiredPrefix(r.c.ID) + final, Replacing: true, Retiring: true}, needs...)
-	return commit("rename", Rename{Container: ref, Name: final, Replacing: true}, append(s.u.leftoverNodes(final), retire)...)
+	retire := commit("retire-old", Rename{Container: old, Name: retiredPrefix(m.r.c.ID) + final, Replacing: true, Retiring: true}, needs...)
+	x.u.stoppedBy[m.r.c.ID] = retire
+	return commit("rename", Rename{
+		Container: m.ref, Name: final, Replacing: true, Running: x.policy.startFirst,
+	}, append(x.u.leftoverNodes(final), retire)...)
 }
 
 // start adds the start of a new container and its hooks, whose failures count in
 // the update, and returns the last of them.
-func (s rollStep) start(ref Ref, needs []string) string {
-	s.u.start(s.pr, ref, "", ref.Name, needs)
-	for i, hook := 0, "container/"+ref.Name+"/start"; s.u.p.nodes.Has(hook); i++ {
-		n := s.u.p.nodes.Value(hook)
-		n.Counted = true
-		n.Committing = n.Committing && !s.policy.startFirst
-		hook = fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1)
+func (x *rolling) start(unit string, ref Ref, needs []string) string {
+	x.u.start(x.pr, ref, "", unit, needs)
+	for i, id := 0, "container/"+ref.Name+"/start"; x.u.p.nodes.Has(id); i++ {
+		n := x.u.p.nodes.Value(id)
+		n.Counted, n.Unit, n.Committing = true, unit, !x.policy.startFirst
+		id = fmt.Sprintf("container/%s/post_start-%d", ref.Name, i+1)
 	}
-	return s.pr.started[len(s.pr.started)-1]
+	return x.pr.started[len(x.pr.started)-1]
 }
 
-// removeRetired adds the removals of the old containers of a step.
-func (u *up) removeRetired(svc desired.Service, group []replica) []string {
-	var out []string
-	for _, r := range group {
-		final := svc.ContainerName(u.d.Project, r.n)
-		u.replacedBy[r.c.ID] = u.p.Add(Node{
-			ID: "container/" + final + "/remove-old", Service: svc.Name, Unit: final,
-			Op: Remove{
-				Container: refOf(r.c), Replacing: true, Retired: true, Stops: true,
-				Volumes: u.opt.RenewVolumes, Anonymous: anonymousOf(r.c, u.opt.RenewVolumes),
-			},
-		})
-		out = append(out, u.replacedBy[r.c.ID])
-	}
-	return out
+// removeOld adds the removal of an old container.
+func (x *rolling) removeOld(m made, needs []string) {
+	x.u.replacedBy[m.r.c.ID] = x.u.p.Add(Node{
+		ID: "container/" + m.ref.Name + "/remove-old", Service: x.pr.svc.Name, Unit: x.id(0),
+		Op: Remove{
+			Container: refOf(m.r.c), Replacing: true, Retired: m.ref.Name, Stops: true,
+			Volumes: x.u.opt.RenewVolumes, Anonymous: anonymousOf(m.r.c, x.u.opt.RenewVolumes),
+		},
+	}, needs...)
+}
+
+// keepRetired plans to remove a container that an update before this one has kept,
+// once the one in its place has been found good.
+func (u *up) keepRetired(c engine.Container) {
+	ref := refOf(c)
+	u.p.Add(Node{
+		ID: removeID(c), Service: ref.Service, Cause: "left over from an interrupted update",
+		Op: Remove{Container: ref, Retired: strings.TrimPrefix(c.Name, retiredPrefix(c.ID)), Stops: true},
+	})
 }
 
 // retiredPrefix begins the name of a container whose update may still be taken
@@ -224,32 +256,3 @@ func retiredPrefix(id string) string {
 
 // isRetired tells whether an update has taken a container's name away.
 func isRetired(c engine.Container) bool { return strings.HasPrefix(c.Name, retiredPrefix(c.ID)) }
-
-// startFirstObstacle says why an old and a new container of a service cannot run
-// at the same time, with as many more containers as a step has; empty if they can.
-func startFirstObstacle(svc desired.Service, more int) string {
-	config := svc.Config
-	switch {
-	case config.ContainerName != "":
-		return "container_name is " + config.ContainerName
-	case config.NetworkMode == "host":
-		return "network_mode is host"
-	case config.MacAddress != "":
-		return "mac_address is " + config.MacAddress
-	}
-	for _, p := range config.Ports {
-		ports, published := hostPortsOf(p)
-		switch {
-		case published && ports.first == ports.last:
-			return "host port " + p.Published + " is fixed"
-		case published && ports.last-ports.first+1 < svc.Scale+more:
-			return "host ports " + p.Published + " are too few"
-		}
-	}
-	for _, e := range svc.Replica(1).Networks {
-		if c := e.Config; c != nil && c.Ipv4Address+c.Ipv6Address+c.MacAddress != "" {
-			return "its address on network " + e.Network + " is fixed"
-		}
-	}
-	return ""
-}

@@ -255,7 +255,7 @@ func (s *soundness) ports(n *plan.Node) {
 func freesPorts(op plan.Operation) bool {
 	switch o := op.(type) {
 	case plan.Remove:
-		return !o.Retired
+		return o.Retired == ""
 	case plan.Rename:
 		return o.Retiring
 	}

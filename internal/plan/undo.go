@@ -18,16 +18,21 @@ type UndoOptions struct {
 	// RenewVolumes: the update has given its containers anonymous volumes of their
 	// own, which go with them.
 	RenewVolumes bool
+	// Renewed are the services whose containers have been replaced meanwhile.
+	Renewed map[string]bool
 }
 
 // Undo plans to take the updates of services back, as their rollback_config says:
 // the containers that each has kept take the places of the new ones again.
 func Undo(d *desired.State, a *actual.State, services []string, opt UndoOptions) *Plan {
-	u := &undo{d: d, a: a, opt: opt, p: New(d.Project)}
+	u := &undo{d: d, a: a, opt: opt, p: New(d.Project), done: map[string][]string{}}
 	for _, name := range services {
 		if svc, ok := d.Service(name); ok {
-			u.service(svc)
+			u.done[name] = u.service(svc)
 		}
+	}
+	for _, svc := range d.Services {
+		u.follow(svc)
 	}
 	return u.p
 }
@@ -37,6 +42,8 @@ type undo struct {
 	a   *actual.State
 	opt UndoOptions
 	p   *Plan
+	// done are the nodes after which a service is as it was, by service.
+	done map[string][]string
 }
 
 // pair is a container that an update has kept, and the one in its place.
@@ -67,10 +74,11 @@ func (u *undo) pairs(svc desired.Service) []pair {
 	return out
 }
 
-func (u *undo) service(svc desired.Service) {
+// service takes one update back, and returns the nodes after which that is done.
+func (u *undo) service(svc desired.Service) []string {
 	pairs := u.pairs(svc)
 	if len(pairs) == 0 {
-		return
+		return nil
 	}
 	p := policyOf(svc.Config.Deploy.RollbackConfig, len(pairs))
 	if p.action == ActionRollback {
@@ -86,6 +94,36 @@ func (u *undo) service(svc desired.Service) {
 			before = []string{u.p.Add(Node{ID: id + "/delay", Op: Delay{Service: svc.Name, For: p.delay}, Service: svc.Name}, before...)}
 		}
 	}
+	return before
+}
+
+// follow restarts the running containers of a service that has to go with what is
+// taken back: they share a namespace, or depend on it with restart: true. It also
+// restarts those of a service that is taken back and was never stopped, where what
+// it depends on in that way has been replaced.
+func (u *undo) follow(svc desired.Service) {
+	if _, back := u.done[svc.Name]; back && len(u.done[svc.Name]) > 0 {
+		return // started anew
+	}
+	cause, needs := "", []string(nil)
+	for _, parent := range svc.NamespaceParents {
+		if len(u.done[parent]) > 0 {
+			cause, needs = "it shares a namespace with "+parent+", which is taken back", append(needs, u.done[parent]...)
+		}
+	}
+	_, failed := u.done[svc.Name]
+	for _, dep := range svc.DependsOn {
+		if dep.Restart && (len(u.done[dep.Service]) > 0 || failed && u.opt.Renewed[dep.Service]) {
+			cause, needs = "its dependency "+dep.Service+" is another one", append(needs, u.done[dep.Service]...)
+		}
+	}
+	for _, c := range u.a.Replicas(svc.Name) {
+		if cause != "" && c.IsRunning() && !isRetired(c) {
+			u.p.Add(Node{
+				ID: "container/" + c.Name + "/restart", Op: Restart{Container: refOf(c), Timeout: u.opt.Timeout}, Service: svc.Name, Cause: cause,
+			}, needs...)
+		}
+	}
 }
 
 // step takes some replicas back, and returns the nodes after which that is done.
@@ -97,12 +135,9 @@ func (u *undo) step(svc desired.Service, id string, p policy, group []pair, tota
 		refs = append(refs, ref)
 		needs := before
 		if !p.startFirst {
-			needs = u.restore(svc, x, before)
+			needs = u.restore(svc, x, before, false)
 		}
-		started = append(started, u.p.Add(Node{
-			ID: "container/" + x.final + "/start", Op: Start{Container: ref}, Service: svc.Name, Unit: x.final,
-			Committing: !p.startFirst, Counted: true, Cause: "the update is taken back",
-		}, needs...))
+		started = append(started, u.start(x, ref, !p.startFirst, needs))
 	}
 	good := u.p.Add(Node{
 		ID: id, Service: svc.Name, Cause: "rollback_config",
@@ -115,13 +150,33 @@ func (u *undo) step(svc desired.Service, id string, p policy, group []pair, tota
 		return []string{good}
 	}
 	for _, x := range group {
-		done = append(done, u.restore(svc, x, []string{good})...)
+		done = append(done, u.restore(svc, x, []string{good}, true)...)
 	}
 	return done
 }
 
+// start adds the start of an old container, and the post_start hooks that it has
+// been made with, and returns the last of them.
+func (u *undo) start(x pair, ref Ref, committing bool, needs []string) string {
+	last := u.p.Add(Node{
+		ID: "container/" + x.final + "/start", Op: Start{Container: ref}, Service: ref.Service, Unit: x.final,
+		Committing: committing, Counted: true, Cause: "the update is taken back",
+	}, needs...)
+	spec, err := desired.DecodeCanonical(x.old.Labels[labels.Spec])
+	if err != nil {
+		return last // another tool's: it has told nothing of hooks
+	}
+	for i, hook := range spec.PostStart() {
+		last = u.p.Add(Node{
+			ID: fmt.Sprintf("container/%s/post_start-%d", x.final, i+1), Op: Hook{Container: ref, Phase: "post_start", Index: i, Hook: hook},
+			Service: ref.Service, Unit: x.final, Committing: committing, Counted: true,
+		}, last)
+	}
+	return last
+}
+
 // restore removes the new container and gives the old one its name back.
-func (u *undo) restore(svc desired.Service, x pair, needs []string) []string {
+func (u *undo) restore(svc desired.Service, x pair, needs []string, running bool) []string {
 	commit := func(step string, op Operation, after []string) []string {
 		return []string{u.p.Add(Node{
 			ID: "container/" + x.final + "/" + step, Op: op, Service: svc.Name, Unit: x.final, Committing: true,
@@ -137,5 +192,5 @@ func (u *undo) restore(svc desired.Service, x pair, needs []string) []string {
 		needs = commit("remove-new", Remove{Container: ref, Replacing: true, Stops: true, Volumes: u.opt.RenewVolumes}, needs)
 	}
 	old := Ref{ID: x.old.ID, Name: x.final, Service: svc.Name}
-	return commit("restore", Rename{Container: old, Name: x.final, Replacing: true, Restoring: true}, needs)
+	return commit("restore", Rename{Container: old, Name: x.final, Replacing: true, Restoring: true, Running: running}, needs)
 }

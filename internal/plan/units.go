@@ -145,7 +145,10 @@ func (u *up) orderPorts() {
 func (u *up) freeing(ports hostPorts, service string) []string {
 	var out []string
 	for _, c := range u.a.Containers {
-		gone := u.removalOf(c)
+		gone := u.stoppedBy[c.ID]
+		if gone == "" {
+			gone = u.removalOf(c)
+		}
 		if ports.first != ports.last && c.Labels[labels.Service] == service {
 			continue
 		}

@@ -63,7 +63,7 @@ func Up(d *desired.State, a *actual.State, opt UpOptions) (*Plan, error) {
 		networkNode: map[string]string{}, renewedNetwork: map[string]bool{},
 		volumeNode: map[string]string{}, renewedVolume: map[string]bool{},
 		services: map[string]*progress{}, replacedBy: map[string]string{}, rejoined: map[string]bool{},
-		freedName: map[string]string{},
+		freedName: map[string]string{}, stoppedBy: map[string]string{},
 	}
 	u.networks()
 	u.volumes()
@@ -96,6 +96,7 @@ type up struct {
 	rejoined       map[string]bool   // container ID/network name: the plan joins the one to the other
 	freedName      map[string]string // container name -> the node that gives its holder another one
 	replacedBy     map[string]string // container ID -> the node that removes it for its replacement
+	stoppedBy      map[string]string // container ID -> the node after which it has been stopped for its replacement
 	services       map[string]*progress
 }
 
@@ -148,6 +149,10 @@ func (u *up) service(svc desired.Service) {
 		return
 	}
 	set := u.assign(svc)
+	kept := set.retired(u.updateConfig(svc) != nil)
+	for _, c := range kept {
+		u.keepRetired(c)
+	}
 	for _, c := range set.leftovers {
 		// A replacement that never ran has only volumes of its own that hold nothing.
 		u.remove(c, "left over from an interrupted replacement", c.State == engine.Created && !isRetired(c))
@@ -167,7 +172,7 @@ func (u *up) service(svc desired.Service) {
 		}
 		u.replica(pr, r, conditions)
 	}
-	u.roll(pr, rolling, conditions)
+	conditions = u.roll(pr, rolling, kept, conditions)
 	for _, n := range set.missing {
 		u.fresh(pr, n, conditions)
 	}

@@ -91,7 +91,7 @@ func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (
 		return nil, err
 	}
 	for _, svc := range s.desired.Services {
-		if err := a.checkRestored(svc, targets[svc.Name]); err != nil {
+		if err := a.checkRestored(s, svc, targets[svc.Name]); err != nil {
 			return nil, err
 		}
 	}
@@ -242,8 +242,9 @@ func volumeKeys(svc types.ServiceConfig) []string {
 }
 
 // checkRestored compares what a service will be with its revision. Of configs and
-// secrets only digests are remembered: another content is told, and used.
-func (a *App) checkRestored(svc desired.Service, target desired.Revision) error {
+// secrets only digests are remembered: another content is told, and used, unless
+// it is all that has changed since.
+func (a *App) checkRestored(s *upState, svc desired.Service, target desired.Revision) error {
 	changes, err := target.Spec.Diff(svc.Canonical)
 	if err != nil {
 		return fmt.Errorf("service %s: revision %d cannot be read: %w", svc.Name, target.Number, err)
@@ -252,7 +253,25 @@ func (a *App) checkRestored(svc desired.Service, target desired.Revision) error 
 		if _, remembered := target.Spec.Files[c.Path]; !remembered {
 			return fmt.Errorf("service %s: revision %d cannot be restored: %s would be another", svc.Name, target.Number, c.Path)
 		}
+	}
+	if len(changes) > 0 && allAre(s.actual.Replicas(svc.Name), svc) {
+		return fmt.Errorf("service %s: nothing but the content of %s was another in revision %d, and contents are not remembered: put the former one back and run up",
+			svc.Name, changes[0].Path, target.Number)
+	}
+	for _, c := range changes {
 		a.warn(fmt.Sprintf("service %s: %s had another content in revision %d, and is used as it is now", svc.Name, c.Path, target.Number))
 	}
 	return nil
+}
+
+// allAre tells whether containers already are what a service is to be.
+func allAre(containers []engine.Container, svc desired.Service) bool {
+	for _, c := range containers {
+		r, known := desired.RevisionOf(c)
+		changes, err := r.Spec.Diff(svc.Canonical)
+		if !known || err != nil || len(changes) > 0 || r.ImageID != svc.ImageID {
+			return false
+		}
+	}
+	return true
 }

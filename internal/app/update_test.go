@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/berth-dev/berth/internal/app"
 	"github.com/berth-dev/berth/internal/engine"
 	"github.com/berth-dev/berth/internal/engine/enginetest"
+	"github.com/berth-dev/berth/pkg/event"
 )
 
 // updating is a service of three replicas on an engine in memory, in time of its
@@ -299,4 +301,151 @@ func replicated(config string) string {
 		return config
 	}
 	return "replicas: 3, " + config
+}
+
+// pairOf is a project of two services that are updated, each with its image.
+func pairOf(one, other, more string) string {
+	service := func(name, image string) string {
+		return fmt.Sprintf("  %s:\n    image: %s\n    healthcheck: {test: [CMD, ok], interval: 1s, retries: 2}\n%s", name, image, more)
+	}
+	return "name: p\nservices:\n" + service("one", one) + service("other", other)
+}
+
+func TestTheFailureOfOneUpdateLeavesNoStepOfAnotherUnjudged(t *testing.T) {
+	const config = "    deploy: {replicas: 3, update_config: {failure_action: rollback}}\n"
+	inUpdate(t, func(u *updating) {
+		if _, err := newApp(u.T, u.e, u.dir, pairOf("good", "good", config)).Up(u.Context(), app.UpRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		before := u.ids()
+		// dead fails after a second, sick after two.
+		_, err := newApp(u.T, u.e, u.dir, pairOf("dead", "sick", config)).Up(u.Context(), app.UpRequest{})
+		if err == nil || !strings.Contains(err.Error(), "service one: the update failed") || !strings.Contains(err.Error(), "service other: the update failed") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+	})
+	inUpdate(t, func(u *updating) {
+		if _, err := newApp(u.T, u.e, u.dir, pairOf("good", "good", config)).Up(u.Context(), app.UpRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		told := &event.Recorder{}
+		newApp(u.T, u.e, u.dir, pairOf("dead", "better", config))
+		a := app.New(app.Options{Engine: func() (app.Engine, error) { return u.e, nil }, WorkDir: u.dir, Version: "test", Sink: told})
+		if _, err := a.Up(u.Context(), app.UpRequest{}); err == nil {
+			t.Error("no error")
+		}
+		if got := u.images(); strings.Count(got, "one-1=good running, one-2=good running, one-3=good running") != 1 || strings.Count(got, "=better running") != 1 {
+			t.Errorf("containers are %s", got)
+		}
+		var text string
+		for _, ev := range told.Events() {
+			text += ev.Text + "\n"
+		}
+		if !strings.Contains(text, "service other: 1 of 3 containers are updated, the others are as before") {
+			t.Errorf("told: %s", text)
+		}
+	})
+}
+
+func TestTheEndOfTheTimeToWaitIsTheEndOfAnUpdateThatIsNotProven(t *testing.T) {
+	inUpdate(t, func(u *updating) {
+		const config = "update_config: {failure_action: rollback, monitor: 30s}"
+		before := u.begin(config)
+		_, err := u.app("better", config).Up(u.Context(), app.UpRequest{Wait: true, WaitTimeout: 10 * time.Second})
+		if err == nil || !strings.Contains(err.Error(), "p-web-1 is not good after 10s") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+	})
+	inUpdate(t, func(u *updating) {
+		const config = "update_config: {delay: 1m, monitor: 1s}"
+		u.begin(config)
+		_, err := u.app("better", config).Up(u.Context(), app.UpRequest{Wait: true, WaitTimeout: 10 * time.Second})
+		if err == nil || !strings.Contains(err.Error(), "the update is not done after 10s") {
+			t.Errorf("error is %v", err)
+		}
+		if got := strings.Count(u.images(), "better"); got != 1 {
+			t.Errorf("containers are %s", u.images())
+		}
+	})
+}
+
+func TestAnUpdateThatIsTriedAgainReplacesNoFurtherGoodContainer(t *testing.T) {
+	inUpdate(t, func(u *updating) {
+		u.begin("update_config: {}")
+		for range 3 {
+			if err := u.up("sick", "update_config: {}"); err == nil || !strings.Contains(err.Error(), "container p-web-1 is unhealthy") {
+				t.Errorf("error is %v", err)
+			}
+			if got, want := u.images(), "web-1=sick running, web-2=good running, web-3=good running"; got != want {
+				t.Fatalf("containers: %s, want %s", got, want)
+			}
+		}
+	})
+}
+
+func TestAFailingHookIsAFailureOfTheUpdate(t *testing.T) {
+	inUpdate(t, func(u *updating) {
+		const config = "update_config: {failure_action: rollback}"
+		before := u.begin(config)
+		a := newApp(u.T, u.e, u.dir, "name: p\nservices:\n  web:\n    image: better\n    post_start: [{command: [\"false\"]}]\n    deploy: {replicas: 3, "+config+"}\n")
+		if _, err := a.Up(u.Context(), app.UpRequest{}); err == nil || !strings.Contains(err.Error(), "post_start hook 1 (false)") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+	})
+}
+
+func TestWhatTurnsBadAfterItsStepIsSeenBeforeTheOldOnesGo(t *testing.T) {
+	inUpdate(t, func(u *updating) {
+		u.e.SetScript("better", enginetest.Script{Health: enginetest.HealthScript{Turns: []enginetest.HealthTurn{
+			{After: time.Second, State: engine.Healthy}, {After: 12 * time.Second, State: engine.Unhealthy},
+		}}})
+		const config = "update_config: {failure_action: rollback}"
+		before := u.begin(config)
+		if err := u.up("better", config); err == nil || !strings.Contains(err.Error(), "p-web-1 is unhealthy") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+	})
+}
+
+func TestAnUpdateThatWasKilledIsCheckedBeforeTheOldContainersGo(t *testing.T) {
+	inUpdate(t, func(u *updating) {
+		const config = "parallelism: 0, failure_action: rollback"
+		before := u.begin("update_config: {" + config + "}")
+		killed := errors.New("killed")
+		begun := 0
+		u.e.FailOn(func(c enginetest.Call) error {
+			if c.Method == "StartContainer" {
+				begun++
+			}
+			if begun >= 3 && c.Method != "StartContainer" {
+				return killed // from the last start on, nothing reaches the engine
+			}
+			return nil
+		})
+		if err := u.up("sick", "update_config: {"+config+"}"); err == nil {
+			t.Error("no error")
+		}
+		u.e.FailOn(nil)
+		if got := u.images(); strings.Count(got, "sick running") != 3 || strings.Count(got, "good exited") != 3 {
+			t.Fatalf("the kill left %s", got)
+		}
+		if err := u.up("sick", "update_config: {"+config+"}"); err == nil || !strings.Contains(err.Error(), "run again") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+	})
 }

@@ -123,7 +123,7 @@ func Run(ctx context.Context, p *plan.Plan, e Engine, opt Options) (*Result, err
 	r := &run{
 		p: p, e: e, opt: opt, ids: map[string]string{}, env: map[string]map[string]string{},
 		begun: map[string]bool{}, told: map[string]bool{}, now: time.Now,
-		counted: map[string]error{}, bad: map[string]map[string]error{}, rollback: map[string]bool{}, continued: map[string]*UpdateError{},
+		counted: map[string]error{}, good: map[string]bool{}, bad: map[string]map[string]error{}, rollback: map[string]bool{}, continued: map[string]*UpdateError{},
 	}
 	r.unchanged()
 	if p.Empty() {
@@ -182,6 +182,7 @@ type run struct {
 	// rollback the services whose update is to be taken back; continued the updates
 	// that went on although too much had failed.
 	counted   map[string]error
+	good      map[string]bool // by final name: found good by a check
 	bad       map[string]map[string]error
 	rollback  map[string]bool
 	continued map[string]*UpdateError

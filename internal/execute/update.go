@@ -75,33 +75,36 @@ func (r *run) count(n *plan.Node, err error) {
 }
 
 // checkUpdate waits until the new containers of a step are good, each for itself,
-// and decides whether the update goes on.
+// and decides whether the update goes on. In the end all are looked at once more:
+// the first may have turned bad while the last was waited for.
 func (r *run) checkUpdate(op plan.Wait) error {
-	errs := make([]error, len(op.Containers))
-	var g sync.WaitGroup
+	waits, errs := make([]*waiting, len(op.Containers)), make([]error, len(op.Containers))
 	for i, ref := range op.Containers {
-		r.mu.Lock()
-		errs[i] = r.counted[ref.Name]
-		r.mu.Unlock()
-		if errs[i] != nil {
-			continue
-		}
-		g.Go(func() {
+		if errs[i] = r.countedOf(ref.Name); errs[i] == nil {
 			one := op
-			one.Containers = []plan.Ref{ref}
-			errs[i] = r.wait(one)
-		})
+			one.Containers, one.Quiet = []plan.Ref{ref}, r.wasGood(ref.Name)
+			waits[i] = r.waitingFor(one)
+		}
 	}
-	g.Wait()
+	for range 2 {
+		var g sync.WaitGroup
+		for i, w := range waits {
+			if errs[i] == nil {
+				g.Go(func() { errs[i] = w.until(r.checkCtx) })
+			}
+		}
+		g.Wait()
+	}
 	found := map[string]error{}
 	for i, err := range errs {
 		name := op.Containers[i].Name
 		var wait *WaitError
 		switch {
 		case err == nil:
+			r.markGood(name)
 		case errors.Is(err, engine.ErrUnreachable):
 			return err
-		case errors.As(err, &wait), r.isCounted(name):
+		case errors.As(err, &wait), r.countedOf(name) != nil:
 			found[name] = err
 		default:
 			return err // an interruption: nothing that the update is to blame for
@@ -110,10 +113,24 @@ func (r *run) checkUpdate(op plan.Wait) error {
 	return r.judgeUpdate(op, found)
 }
 
-func (r *run) isCounted(name string) bool {
+// countedOf is the failure that counts against the update of a container.
+func (r *run) countedOf(name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.counted[name] != nil
+	return r.counted[name]
+}
+
+// wasGood tells whether a check has found a container good before.
+func (r *run) wasGood(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.good[name]
+}
+
+func (r *run) markGood(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.good[name] = true
 }
 
 // judgeUpdate counts the containers that are not good, each once.

@@ -68,13 +68,14 @@ type waiting struct {
 
 // wait carries out a Wait.
 func (r *run) wait(op plan.Wait) error {
-	ctx := r.waitCtx
-	if op.Update != nil {
-		ctx = r.checkCtx
-	}
 	if op.Condition == plan.Ready && r.opt.BeforeReady != nil {
 		r.opt.BeforeReady()
 	}
+	return r.waitingFor(op).until(r.waitCtx)
+}
+
+// waitingFor begins a Wait.
+func (r *run) waitingFor(op plan.Wait) *waiting {
 	n := len(op.Containers)
 	w := &waiting{
 		r: r, op: op, ids: make([]string, n), probed: make([]bool, n),
@@ -86,11 +87,18 @@ func (r *run) wait(op plan.Wait) error {
 			r.tell(ref, event.Waiting, event.Working, nil)
 		}
 	}
-	if err := r.watch.opened(ctx); err != nil {
+	return w
+}
+
+// until waits until the condition is met or cannot be met any more.
+func (w *waiting) until(ctx context.Context) error {
+	if err := w.r.watch.opened(ctx); err != nil {
 		return w.ended(ctx, err)
 	}
-	if err := w.prepare(ctx); err != nil {
-		return w.ended(ctx, err)
+	if !w.prepared {
+		if err := w.prepare(ctx); err != nil {
+			return w.ended(ctx, err)
+		}
 	}
 	for {
 		if err := w.once(ctx); !errors.Is(err, errGoOn) {

@@ -36,12 +36,7 @@ type RollbackRequest struct {
 // from the configuration and the image, by its identity, of that time. The files
 // stay as they are, and so the next up brings services to what these say.
 func (a *App) Rollback(ctx context.Context, r RollbackRequest) (UpResult, error) {
-	everything := r.Project
-	everything.AllResources = true // a revision may use what its service no longer does
-	s, err := a.begin(ctx, UpRequest{
-		Project: everything, Services: r.Services, NoDeps: true, IgnoreOrphans: true, Timeout: r.Timeout, Wait: r.Wait,
-		WaitTimeout: r.WaitTimeout, DryRun: r.DryRun, LockTimeout: r.LockTimeout, TakeOver: r.TakeOver,
-	})
+	s, err := a.beginRollback(ctx, r)
 	if err != nil {
 		return UpResult{}, err
 	}
@@ -60,42 +55,115 @@ func (a *App) Rollback(ctx context.Context, r RollbackRequest) (UpResult, error)
 	return done, err
 }
 
-// rollbackPlan plans for the services alone that go back.
+// beginRollback begins with all active services, as others may go with those that
+// were named; with these alone where one is of an inactive profile.
+func (a *App) beginRollback(ctx context.Context, r RollbackRequest) (*upState, error) {
+	request := UpRequest{
+		Project: r.Project, NoDeps: true, IgnoreOrphans: true, Timeout: r.Timeout, Wait: r.Wait,
+		WaitTimeout: r.WaitTimeout, DryRun: r.DryRun, LockTimeout: r.LockTimeout, TakeOver: r.TakeOver,
+	}
+	request.Project.AllResources = true // a revision may use what its service no longer does
+	s, err := a.begin(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range r.Services {
+		if _, active := s.loaded.Project.Services[name]; !active {
+			s.release()
+			request.Services = r.Services
+			return a.begin(ctx, request)
+		}
+	}
+	return s, nil
+}
+
+// rollbackPlan plans for the services that go back, and for those that go with
+// them as they are.
 func (a *App) rollbackPlan(ctx context.Context, s *upState, r RollbackRequest) (*plan.Plan, error) {
 	targets, err := earlier(s.actual, s.loaded.Project, r)
 	if err != nil {
 		return nil, err
 	}
+	moving := maps.Clone(targets)
+	for _, name := range companions(s.desired, targets) {
+		if now, known := newest(s.actual, name); known {
+			moving[name] = now
+		}
+	}
 	s.rollback, s.pinned, s.work = true, map[string]string{}, imageWork{}
 	s.request.Project = r.Project
+	if err := a.takeAlong(ctx, s, moving); err != nil {
+		return nil, err
+	}
+	if err := a.redesire(ctx, s); err != nil {
+		return nil, err
+	}
+	for _, svc := range s.desired.Services {
+		if target, back := targets[svc.Name]; back {
+			if err := a.checkRestored(s, svc, target); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a.plan(s, nil)
+}
+
+// takeAlong makes services of revisions in the model, and takes the others out.
+func (a *App) takeAlong(ctx context.Context, s *upState, revisions map[string]desired.Revision) error {
 	model := s.loaded.Project
 	for _, name := range model.ServiceNames() {
-		target, goes := targets[name]
+		target, goes := revisions[name]
 		if !goes {
 			model.DisabledServices[name] = model.Services[name]
 			delete(model.Services, name)
 			continue
 		}
 		if err := a.hasImage(ctx, s, name, target); err != nil {
-			return nil, err
+			return err
 		}
 		restored, err := restore(ctx, model, name, target)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		restored.SetScale(replicasOf(s.actual, name))
 		model.Services[name] = restored
 		s.pinned[name] = target.ImageID
 	}
-	if err := a.redesire(ctx, s); err != nil {
-		return nil, err
+	return nil
+}
+
+// companions are the services that must be made or started anew with others: they
+// share their namespaces, or depend on them with restart: true.
+func companions(d *desired.State, with map[string]desired.Revision) []string {
+	goes := map[string]bool{}
+	for name := range with {
+		goes[name] = true
 	}
-	for _, svc := range s.desired.Services {
-		if err := a.checkRestored(s, svc, targets[svc.Name]); err != nil {
-			return nil, err
+	var out []string
+	for again := true; again; {
+		again = false
+		for _, svc := range d.Services {
+			follows := slices.ContainsFunc(svc.NamespaceParents, func(parent string) bool { return goes[parent] }) ||
+				slices.ContainsFunc(svc.DependsOn, func(dep desired.Dependency) bool { return dep.Restart && goes[dep.Service] })
+			if follows && !goes[svc.Name] {
+				goes[svc.Name], again = true, true
+				out = append(out, svc.Name)
+			}
 		}
 	}
-	return a.plan(s, nil)
+	return out
+}
+
+// newest is the revision that a service is of; false without a container of berth's.
+func newest(state *actual.State, service string) (desired.Revision, bool) {
+	var latest desired.Revision
+	found := false
+	for _, c := range state.Replicas(service) {
+		if r, known := desired.RevisionOf(c); known && (!found || r.Number > latest.Number) {
+			latest, found = r, true
+		}
+	}
+	return latest, found
 }
 
 // earlier finds the revision that each service goes back to.
@@ -103,6 +171,9 @@ func earlier(state *actual.State, model *types.Project, r RollbackRequest) (map[
 	current, last := pasts(state, model)
 	out := map[string]desired.Revision{}
 	for _, name := range sortedKeys(current) {
+		if len(r.Services) > 0 && !slices.Contains(r.Services, name) {
+			continue
+		}
 		p, to := current[name], r.To
 		if to == 0 {
 			to = p.number - 1

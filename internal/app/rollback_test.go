@@ -197,3 +197,36 @@ func TestADryRollbackChangesNothing(t *testing.T) {
 		t.Errorf("requests that change something: %v", calls)
 	}
 }
+
+func TestWhatSharesANamespaceGoesBackWithItsParentAsItIs(t *testing.T) {
+	files := func(mode string) string {
+		return fmt.Sprintf(`name: p
+services:
+  base: {image: web, environment: {MODE: %[1]s}}
+  side: {image: db, network_mode: "service:base", environment: {MODE: %[1]s}}
+  after: {image: db, depends_on: {base: {condition: service_started, restart: true}}}
+  apart: {image: db}
+`, mode)
+	}
+	b := newBench(t, "db", "web")
+	b.up(files("one"))
+	b.up(files("two"))
+	side, apart, after := b.idOf("p-side-1"), b.idOf("p-apart-1"), b.idOf("p-after-1")
+	b.e.ResetCalls()
+	if err := b.rollback(files("three"), app.RollbackRequest{Services: []string{"base"}}); err != nil {
+		t.Fatal(err)
+	}
+	if mode := *b.e.Spec(b.idOf("p-base-1")).Service.Environment["MODE"]; mode != "one" {
+		t.Errorf("base runs with %s", mode)
+	}
+	spec := b.e.Spec(b.idOf("p-side-1"))
+	if b.idOf("p-side-1") == side || spec.NetworkMode != "container:"+b.idOf("p-base-1") || *spec.Service.Environment["MODE"] != "two" {
+		t.Errorf("side is in %s with %s", spec.NetworkMode, *spec.Service.Environment["MODE"])
+	}
+	if b.idOf("p-apart-1") != apart || b.idOf("p-after-1") != after {
+		t.Error("containers that need not be made anew were")
+	}
+	if n := b.e.Count("RestartContainer"); n != 1 {
+		t.Errorf("%d containers were restarted, want the one that depends on base", n)
+	}
+}

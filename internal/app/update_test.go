@@ -449,3 +449,43 @@ func TestAnUpdateThatWasKilledIsCheckedBeforeTheOldContainersGo(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatGoesWithAServiceIsRestartedWhenItsUpdateIsTakenBack(t *testing.T) {
+	files := func(image string) string {
+		return fmt.Sprintf(`name: p
+services:
+  base:
+    image: %s
+    healthcheck: {test: [CMD, ok], interval: 1s, retries: 2}
+    deploy: {update_config: {failure_action: rollback}}
+  side: {image: good, network_mode: "service:base"}
+  after: {image: good, depends_on: {base: {condition: service_started, restart: true}}}
+  apart: {image: good}
+`, image)
+	}
+	inUpdate(t, func(u *updating) {
+		if _, err := newApp(u.T, u.e, u.dir, files("good")).Up(u.Context(), app.UpRequest{}); err != nil {
+			t.Fatal(err)
+		}
+		before := u.ids()
+		u.e.ResetCalls()
+		if _, err := newApp(u.T, u.e, u.dir, files("sick")).Up(u.Context(), app.UpRequest{}); err == nil || !strings.Contains(err.Error(), "run again") {
+			t.Errorf("error is %v", err)
+		}
+		if now := u.ids(); fmt.Sprint(now) != fmt.Sprint(before) {
+			t.Errorf("containers are %v, were %v", now, before)
+		}
+		var restarted []string
+		for _, c := range u.e.Calls() {
+			if c.Method == "RestartContainer" {
+				restarted = append(restarted, c.Args[0])
+			}
+		}
+		slices.Sort(restarted)
+		want := []string{before["p-side-1"], before["p-after-1"]}
+		slices.Sort(want)
+		if !slices.Equal(restarted, want) {
+			t.Errorf("restarted are %v, want %v", restarted, want)
+		}
+	})
+}

@@ -54,6 +54,8 @@ func TestAnUpdateKeepsAsManyReplicasHealthyAsItsPolicySays(t *testing.T) {
 		{"order: start-first", 3},
 		{"order: stop-first", 2},
 		{"order: stop-first, parallelism: 2", 1},
+		{"order: start-first, parallelism: 2", 3},
+		{"order: start-first, parallelism: 0", 3},
 	} {
 		p.write(checkedReplicas(i+1, c.policy, "true"))
 		events := testengine.WatchProject(t, p.name)

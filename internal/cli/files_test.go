@@ -150,12 +150,13 @@ func TestTheMenuTurnsWatchingOnAndOff(t *testing.T) {
 func TestPlansForPeopleLeaveOutWhatOtherStepsStandFor(t *testing.T) {
 	var p app.PlanResult
 	text := `{"steps": [{"action": "create"}, {"action": "wait"}, {"action": "copy-files"}, {"action": "post_start"},
-		{"action": "stop", "part": true}, {"action": "start", "repeat": true}]}`
+		{"action": "stop", "part": true}, {"action": "start", "repeat": true},
+		{"action": "wait", "service": "web", "resource": "service", "cause": "update_config: step 1 of 2"}]}`
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		t.Fatal(err)
 	}
 	got := planRows(p)
-	if len(got) != 2 || got[0].Action != "create" || !got[1].Repeat {
+	if len(got) != 3 || got[0].Action != "create" || !got[1].Repeat || got[2].Action != "check" || got[2].Name != "web" {
 		t.Errorf("got %+v", got)
 	}
 }

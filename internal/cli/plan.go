@@ -93,10 +93,14 @@ func runPlan(ctx context.Context, s *session, use planner, o planOptions) error 
 }
 
 // planRows are the steps that people want to see: those that stand for
-// themselves and change something.
+// themselves and change something, and the checks between the steps of an update.
 func planRows(p app.PlanResult) []ui.PlanRow {
 	var rows []ui.PlanRow
 	for _, step := range p.Steps {
+		if step.Action == "wait" && strings.HasPrefix(step.Cause, "update_config") {
+			rows = append(rows, ui.PlanRow{Action: ui.PlanCheck, Resource: step.Resource, Name: step.Service, Cause: step.Cause})
+			continue
+		}
 		if step.Part || slices.Contains([]string{"wait", "copy-files", "post_start", "pre_stop"}, step.Action) {
 			continue
 		}

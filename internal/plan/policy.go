@@ -13,6 +13,9 @@ import (
 // given: swarm's default.
 const defaultMonitor = 5 * time.Second
 
+// startFirst is the order that stops an old container after the new one is good.
+const startFirst = "start-first"
+
 // The values of failure_action (Compose Deploy Specification, update_config).
 const (
 	ActionContinue = "continue"
@@ -37,7 +40,7 @@ func policyOf(c *types.UpdateConfig, replicas int) policy {
 	}
 	p := policy{
 		size: 1, delay: time.Duration(c.Delay), monitor: time.Duration(c.Monitor), ratio: c.MaxFailureRatio,
-		action: c.FailureAction, startFirst: c.Order == "start-first",
+		action: c.FailureAction, startFirst: c.Order == startFirst,
 	}
 	if c.Parallelism != nil {
 		p.size = int(min(*c.Parallelism, uint64(replicas)))
@@ -52,6 +55,13 @@ func policyOf(c *types.UpdateConfig, replicas int) policy {
 		p.action = ActionPause
 	}
 	return p
+}
+
+func (p policy) order() string {
+	if p.startFirst {
+		return startFirst
+	}
+	return "stop-first"
 }
 
 // startFirstObstacle says why an old and a new container of a service cannot run

@@ -82,7 +82,7 @@ func (u *up) roll(pr *progress, changed []replica, kept []engine.Container, cond
 	started := pr.started
 	before := slices.Concat(conditions, started)
 	if len(x.good) > 0 {
-		before = []string{x.check(0, before)}
+		before = []string{x.check(0, nil, before)}
 	}
 	for _, c := range kept {
 		for _, checked := range before {
@@ -162,7 +162,7 @@ func (x *rolling) step(n int, group []made, before []string) []string {
 		running = append(running, x.start(unit, m.ref, needs))
 		x.good = append(x.good, m.ref)
 	}
-	good := x.check(n, running)
+	good := x.check(n, group, running)
 	if !x.policy.startFirst {
 		x.u.p.nodes.Value(good).Unit, x.u.p.nodes.Value(good).Committing = unit, true
 		return []string{good}
@@ -175,11 +175,11 @@ func (x *rolling) step(n int, group []made, before []string) []string {
 }
 
 // check adds the wait until all containers that count so far are good.
-func (x *rolling) check(step int, needs []string) string {
+func (x *rolling) check(step int, group []made, needs []string) string {
 	svc := x.pr.svc
-	cause := fmt.Sprintf("update_config: step %d of %d", step, x.steps)
-	if step == 0 {
-		cause = "update_config: those that are as the files say"
+	cause := "update_config: those that are as the files say"
+	if step > 0 {
+		cause = fmt.Sprintf("update_config: step %d of %d, %s: %s", step, x.steps, x.policy.order(), names(group))
 	}
 	return x.u.p.Add(Node{
 		ID: x.id(step), Service: svc.Name, Cause: cause,
@@ -190,6 +190,15 @@ func (x *rolling) check(step int, needs []string) string {
 			},
 		},
 	}, needs...)
+}
+
+// names lists the containers of a step.
+func names(group []made) string {
+	out := make([]string, len(group))
+	for i, m := range group {
+		out[i] = m.ref.Name
+	}
+	return strings.Join(out, ", ")
 }
 
 // swap adds the nodes by which a new container takes an old one's name, and

@@ -20,6 +20,7 @@ const (
 	PlanStart    = "start"
 	PlanStop     = "stop"
 	PlanRemove   = "remove"
+	PlanCheck    = "check" // changes nothing, and is not counted
 )
 
 // PlanRow is one step of a plan, for people.
@@ -117,6 +118,8 @@ func planSign(action string) (sign, color string) {
 		return "  >", green
 	case PlanStop:
 		return "  <", yellow
+	case PlanCheck:
+		return "  ?", faint
 	}
 	return "  ~", yellow
 }
@@ -128,6 +131,8 @@ func planPhrase(r PlanRow) string {
 		return "runs again (does not count as a change)"
 	case r.Action == "up":
 		return "will be brought up by its provider"
+	case r.Action == PlanCheck:
+		return "must be good before the next step"
 	case r.Action == "down":
 		return "will be taken down by its provider"
 	case strings.Contains(r.Action, "_"): // post_start, pre_stop
@@ -169,7 +174,7 @@ func planSummary(rows []PlanRow, o PlanOptions) string {
 	counts := map[string]int{}
 	var order []string
 	for _, r := range rows {
-		if r.Repeat {
+		if r.Repeat || r.Action == PlanCheck {
 			continue
 		}
 		if counts[r.Action]++; counts[r.Action] == 1 {

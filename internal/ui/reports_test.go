@@ -134,6 +134,7 @@ func TestPlanShowsStepsCausesAndMaskedSecrets(t *testing.T) {
 		{Action: "start", Resource: "Container", Name: "app-migrate-1", Repeat: true},
 		{Action: "post_start", Resource: "Container", Name: "app-db-1"},
 		{Action: "up", Resource: "Service", Name: "cloud"},
+		{Action: "check", Resource: "service", Name: "web", Cause: "update_config: step 1 of 2"},
 	}
 	for name, color := range map[string]bool{"plan.txt": false, "plan-color.txt": true} {
 		r := newRecorder()

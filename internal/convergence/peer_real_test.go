@@ -39,6 +39,9 @@ func (p *realProject) peer(program string, args ...string) string {
 	if err != nil && strings.Contains(stderr, "unable to remove filesystem") {
 		stdout, stderr, err = p.peerOnce(program, args)
 	}
+	if err != nil && strings.Contains(stderr, testengine.Miscounted) {
+		p.t.Skipf("the engine has lost count of a network's endpoints, which %s %v could not mend: %s", filepath.Base(program), args, stderr)
+	}
 	if err != nil {
 		p.t.Fatalf("%s %v: %v\n%s", filepath.Base(program), args, err, stderr)
 	}

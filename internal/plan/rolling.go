@@ -201,24 +201,50 @@ func names(group []made) string {
 	return strings.Join(out, ", ")
 }
 
-// swap adds the nodes by which a new container takes an old one's name, and
-// returns the last of them.
+// swap adds the nodes by which a new container takes an old one's place, and
+// returns the last of them. The new one of a start-first update runs by then: the
+// names change before anything is stopped, because of what Rename.Running says.
 func (x *rolling) swap(unit string, m made, needs []string) string {
-	old, final := refOf(m.r.c), m.ref.Name
-	commit := func(step string, op Operation, after ...string) string {
-		return x.u.p.Add(Node{
-			ID: "container/" + final + "/" + step, Op: op, Service: old.Service, Unit: unit, Committing: true,
-		}, after...)
+	running := m.r.c.IsRunning()
+	if running {
+		needs = append(slices.Clone(needs), addPreStop(x.u.p, x.pr.svc.Config.PreStop, refOf(m.r.c), needs)...)
 	}
-	if m.r.c.IsRunning() {
-		needs = append(slices.Clone(needs), addPreStop(x.u.p, x.pr.svc.Config.PreStop, old, needs)...)
-		needs = []string{commit("stop-old", Stop{Container: old, Timeout: x.u.opt.Timeout, Replacing: true}, needs...)}
+	switch {
+	case !running:
+		return x.rename(unit, m, needs)
+	case x.policy.startFirst:
+		return x.stopOld(unit, m, []string{x.rename(unit, m, needs)})
 	}
-	retire := commit("retire-old", Rename{Container: old, Name: retiredPrefix(m.r.c.ID) + final, Replacing: true, Retiring: true}, needs...)
-	x.u.stoppedBy[m.r.c.ID] = retire
-	return commit("rename", Rename{
+	return x.rename(unit, m, []string{x.stopOld(unit, m, needs)})
+}
+
+// rename adds the nodes that give an old container's name to the new one.
+func (x *rolling) rename(unit string, m made, needs []string) string {
+	final := m.ref.Name
+	retire := x.commit(unit, m, "retire-old", Rename{
+		Container: refOf(m.r.c), Name: retiredPrefix(m.r.c.ID) + final, Replacing: true, Retiring: true,
+		Running: x.policy.startFirst && m.r.c.IsRunning(),
+	}, needs)
+	if !x.policy.startFirst {
+		x.u.stoppedBy[m.r.c.ID] = retire
+	}
+	return x.commit(unit, m, "rename", Rename{
 		Container: m.ref, Name: final, Replacing: true, Running: x.policy.startFirst,
-	}, append(x.u.leftoverNodes(final), retire)...)
+	}, append(x.u.leftoverNodes(final), retire))
+}
+
+// stopOld adds the stop of an old container.
+func (x *rolling) stopOld(unit string, m made, needs []string) string {
+	stop := x.commit(unit, m, "stop-old", Stop{Container: refOf(m.r.c), Timeout: x.u.opt.Timeout, Replacing: true}, needs)
+	x.u.stoppedBy[m.r.c.ID] = stop
+	return stop
+}
+
+// commit adds a node of a step that has to be carried through.
+func (x *rolling) commit(unit string, m made, step string, op Operation, needs []string) string {
+	return x.u.p.Add(Node{
+		ID: "container/" + m.ref.Name + "/" + step, Op: op, Service: x.pr.svc.Name, Unit: unit, Committing: true,
+	}, needs...)
 }
 
 // start adds the start of a new container and its hooks, whose failures count in

@@ -204,7 +204,7 @@ func (u *up) replica(pr *progress, r replica, conditions []string) {
 	needs := u.reconnect(svc, r, ref)
 	if cause := u.renameCause(svc, r, final); cause != "" {
 		rename := u.p.Add(Node{
-			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final}, Service: svc.Name, Cause: cause,
+			ID: "container/" + final + "/rename", Op: Rename{Container: ref, Name: final, Running: r.c.IsRunning()}, Service: svc.Name, Cause: cause,
 		}, u.leftoverNodes(final)...)
 		u.freedName[r.c.Name] = rename
 		needs = append(needs, rename)

@@ -201,6 +201,9 @@ func (w *watcher) judged(v verdict) {
 		return
 	}
 	t.pending--
+	if t.removed {
+		w.poke()
+	}
 	if v.began {
 		if !v.runs && t.follower != nil {
 			t.follower.stopped()

@@ -32,6 +32,7 @@ type fake struct {
 	cuts       int            // how many more times
 	requests   []string
 	vanish     map[string]bool // containers that an inspection does not find
+	slow       time.Duration   // how long an inspection takes
 }
 
 // box is a container of the fake.
@@ -207,6 +208,10 @@ func (f *fake) InspectContainer(_ context.Context, id string) (engine.ContainerD
 	if err := f.ask("inspect " + id); err != nil {
 		return engine.ContainerDetail{}, err
 	}
+	f.mu.Lock()
+	slow := f.slow
+	f.mu.Unlock()
+	time.Sleep(slow)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	b := f.box(id)

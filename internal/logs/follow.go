@@ -274,10 +274,11 @@ func (w *watcher) poke() {
 	}
 }
 
-// sweep forgets containers that are gone and read to their end.
+// sweep forgets containers that are gone, read to their end, and of whose exits
+// everything is known.
 func (w *watcher) sweep() {
 	for id, t := range w.tracked {
-		if t.removed && (t.follower == nil || !t.follower.begun || t.follower.isFinished()) {
+		if t.removed && t.pending == 0 && (t.follower == nil || !t.follower.begun || t.follower.isFinished()) {
 			delete(w.tracked, id)
 		}
 	}

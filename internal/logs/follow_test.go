@@ -253,3 +253,22 @@ func TestOnlyTheSelectedServicesAndReplicasAreFollowed(t *testing.T) {
 		r.end(t)
 	})
 }
+
+// A busy engine may answer the question about an exit when the container has long
+// been gone and read to its end.
+func TestAnExitIsToldHoweverLateTheEngineAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		id := f.create("web", 1)
+		f.start(id)
+		r := follow(t, f, logs.Options{})
+		f.write(id, "one")
+		time.Sleep(2 * time.Second)
+		f.change(func() { f.slow = 3 * time.Second })
+		f.die(id, 3, engine.Exited)
+		f.remove(id)
+		time.Sleep(10 * time.Second)
+		r.wantSequence(t, "web-1 | one", "web-1 exited with code 3")
+		r.end(t)
+	})
+}

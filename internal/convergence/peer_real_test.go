@@ -39,7 +39,7 @@ func (p *realProject) peer(program string, args ...string) string {
 	if err != nil && strings.Contains(stderr, "unable to remove filesystem") {
 		stdout, stderr, err = p.peerOnce(program, args)
 	}
-	if err != nil && strings.Contains(stderr, testengine.Miscounted) {
+	if err != nil && strings.Contains(stderr, testengine.Miscounted) && len(p.containers()) == 0 { // none is left that could be counted
 		p.t.Skipf("the engine has lost count of a network's endpoints, which %s %v could not mend: %s", filepath.Base(program), args, stderr)
 	}
 	if err != nil {
